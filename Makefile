@@ -1,0 +1,70 @@
+# The words for everybody: make demo, make test, make check, make bench. Each works as the first
+# and only command on a fresh machine with Python 3.11 or newer.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --progress-bar off
+WORKERS ?= 2
+
+.PHONY: help demo test test-slow check format bench wheel clean neo4j-jars
+
+help:
+	@echo "make demo       install, then find the rings of a made-up marketplace"
+	@echo "make test       install what tests need, then run them (Neo4j: Java 17 and Maven, or NEO4J_URI)"
+	@echo "make test-slow  the tests marked slow"
+	@echo "make check      formatting, lint, types, layers"
+	@echo "make format     put the formatting right"
+	@echo "make bench      renew the tables under docs/benchmarks (an hour)"
+	@echo "make wheel      build dist/*.whl"
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "error: graphml needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1)"; \
+	    echo "try: make $(or $(MAKECMDGOALS),demo) PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "error: $(PYTHON) has no venv module"; echo "try: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/base: $(VENV)/made pyproject.toml constraints.txt
+	@echo "installing graphml into $(VENV) (a few minutes the first time)" >&2
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/base
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/base
+	@$(BIN)/graphml demo
+
+neo4j-jars: $(VENV)/dev
+	@$(BIN)/python -m tests.neo4j_server --prepare
+
+test: $(VENV)/dev neo4j-jars
+	$(BIN)/python -m pytest -m "not slow and not gpu" -n $(WORKERS) --dist loadgroup
+
+test-slow: $(VENV)/dev neo4j-jars
+	$(BIN)/python -m pytest -m "slow" -n $(WORKERS) --dist loadgroup --timeout 3000
+
+check: $(VENV)/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/dev neo4j-jars
+	$(BIN)/python -m benchmarks.load --write
+	$(BIN)/python -m benchmarks.rings --write
+	$(BIN)/python -m benchmarks.neo4j --write
+
+wheel: $(VENV)/dev
+	$(BIN)/python -m build --wheel --no-isolation
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

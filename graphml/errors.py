@@ -1,0 +1,89 @@
+"""Every error that graphml raises on purpose.
+
+::
+
+    GraphmlError (exit 1)
+    ├── UsageError (exit 2)         wrong command, option or setting
+    │   └── ConfigError             a setting that does not exist or does not fit
+    ├── SourceError (exit 1)        a source or card that cannot be read
+    │   └── CardError               a card that does not fit its tables
+    ├── StoreError (exit 1)         a store that cannot do what was asked
+    │   ├── StoreConnectionError (exit 4)   no connection
+    │   ├── StorePermissionError (exit 4)   no permission (also a read-only folder)
+    │   ├── StoreLockedError (exit 1)       another writer holds the store
+    │   └── StoreVersionError (exit 1)      a store of another schema version
+    └── NothingToDoError (exit 5)   an empty store, no events by ``as_of``
+
+Each message says what and where, in one line; ``hint`` says what to do.
+"""
+
+from __future__ import annotations
+
+
+def one_line(text: object, limit: int = 200) -> str:
+    r"""Return ``text`` on one printable line of at most ``limit`` characters.
+
+    >>> one_line("a\nb")
+    'a\\nb'
+    """
+    flat = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+    return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
+
+
+class GraphmlError(Exception):
+    """The base of all errors: ``message`` says what and where, ``hint`` what to try."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(GraphmlError):
+    """A command, option or argument that does not fit."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A setting that does not exist or is out of range."""
+
+
+class SourceError(GraphmlError):
+    """A source that cannot be read."""
+
+
+class CardError(SourceError):
+    """A card that is malformed or does not fit the tables it maps."""
+
+
+class StoreError(GraphmlError):
+    """A store that cannot do what was asked."""
+
+
+class StoreConnectionError(StoreError):
+    """A store that cannot be reached."""
+
+    exit_code = 4
+
+
+class StorePermissionError(StoreError):
+    """A store that refuses this user, or a folder that cannot be written."""
+
+    exit_code = 4
+
+
+class StoreLockedError(StoreError):
+    """Another writer holds the store."""
+
+
+class StoreVersionError(StoreError):
+    """A store written under another schema version."""
+
+
+class NothingToDoError(GraphmlError):
+    """There is nothing to work on: an empty store is not "no fraud"."""
+
+    exit_code = 5

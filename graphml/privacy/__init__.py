@@ -1,0 +1,1 @@
+"""Pure functions over tables that run before anything is stored."""
