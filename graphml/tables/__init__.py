@@ -1,0 +1,1 @@
+"""Events in, validated tables out."""
