@@ -1,0 +1,5 @@
+// create_constraint: one node per key.
+// __LABEL__, __KEY__: node type
+// Parameters: none
+// Returns: nothing
+CREATE CONSTRAINT IF NOT EXISTS FOR (node:__LABEL__) REQUIRE node.__KEY__ IS UNIQUE

@@ -1,0 +1,14 @@
+// write_rings: rings of a run, each with its JSON and a relationship to every member it names.
+// Parameters: $run_id: text; $rows: list of {position, ring_id, kind, score, json, members};
+//   members: list of {member_id, role, score}
+// Returns: nothing
+MATCH (run:GraphmlRun {run_id: $run_id})
+SET run.rings = run.rings + size($rows)
+WITH run
+UNWIND $rows AS row
+CREATE (run)-[:FOUND]->(ring:GraphmlRing {key: $run_id + ' ' + toString(row.position), run_id: $run_id,
+  position: row.position, ring_id: row.ring_id, kind: row.kind, score: row.score, json: row.json})
+WITH ring, row
+UNWIND row.members AS part
+MATCH (member:Member {member_id: part.member_id})
+CREATE (ring)-[:INCLUDES {role: part.role, score: part.score}]->(member)

@@ -1,0 +1,202 @@
+"""The store's interface: public methods check, backends fill in the private ones."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
+
+import polars as pl
+
+from graphml.errors import UsageError
+from graphml.results import Decision, Ring, RunInfo, Scores
+from graphml.schema import MARKETPLACE, GraphSchema
+from graphml.tables.frames import Tables, empty, require_utc
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """What ``write_tables`` did.
+
+    Attributes:
+        events, members, products, labels, links: Rows that were new.
+        repeats: Rows that were in the store already with the same content, over all tables.
+        conflicts: Events whose event_id is in the store with other content; they were not written.
+    """
+
+    events: int = 0
+    members: int = 0
+    products: int = 0
+    labels: int = 0
+    links: int = 0
+    repeats: int = 0
+    conflicts: pl.DataFrame = field(default_factory=lambda: empty("events"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """What a store holds; ``first`` and ``last`` are event times, ``None`` when it is empty."""
+
+    events: int
+    members: int
+    first: datetime | None
+    last: datetime | None
+    sequence: int
+    """Highest load sequence; 0 for an empty store."""
+
+
+class Run(Protocol):
+    """An open run: what is written to it becomes visible when its block ends well."""
+
+    run_id: str
+
+    def write(self, results: Scores | Sequence[Ring]) -> None:
+        """Add results to the run."""
+        ...
+
+
+@runtime_checkable
+class RunsCypher(Protocol):
+    """A store that answers read-only Cypher."""
+
+    def cypher(self, statement: str, parameters: dict[str, object]) -> pl.DataFrame:
+        """Return the rows of one read-only statement."""
+        ...
+
+
+class GraphStore(ABC):
+    """Where the temporal graph is kept. A context manager: leaving it closes the store."""
+
+    url: str
+    schema: GraphSchema = MARKETPLACE
+
+    def write_tables(self, tables: Tables) -> Counts:
+        """Add what is new in ``tables``; twice is the same as once.
+
+        Each new row gets the next load sequence. Attribute rows of known members and products
+        replace the older row with the same key and ``valid_from``: the changed row counts as new
+        and has a new sequence. Of several rows of one call with the same key and ``valid_from``
+        the last counts, the others are repeats; of several events with one event_id the first
+        counts, the others are repeats or conflicts. So rows in = new + repeats + conflicts.
+
+        Raises:
+            StoreLockedError: Another writer holds the store.
+            StorePermissionError: The store may not be written.
+        """
+        return self._write_tables(tables)
+
+    def read_tables(self, as_of: datetime, *, loaded_until: int | None = None) -> Tables:
+        """Return what had happened by ``as_of``, inclusive, to the microsecond.
+
+        Events and links by their time, labels by ``known_at`` (those without one are left out),
+        attributes by ``valid_from``. A member is in it once it has an event or a sign-up by then;
+        a product without ``valid_from`` from its first event on. All attribute rows valid by then
+        are returned, not the latest alone; a sign-up time after ``as_of`` is null, as is a fraud
+        time. Rows are in load order, and each table has the column ``sequence``.
+
+        Args:
+            as_of: The last moment known.
+            loaded_until: Only rows up to this load sequence: what was known on the day.
+
+        Raises:
+            ValueError: ``as_of`` is naive.
+        """
+        return self._read_tables(require_utc("as_of", as_of), loaded_until)
+
+    def neighborhood(
+        self, node_type: str, key: str, *, hops: int = 2, as_of: datetime, limit: int = 200
+    ) -> Tables:
+        """Return the events around one node, for people to look at.
+
+        One hop from a member reaches its events' identifiers and products; one hop from those
+        reaches the members who share them. At most ``limit`` events a node, the latest first, of
+        the same time those with the lower event_id (by code point) first; the next hop starts
+        from the nodes that the kept events name and that no hop before started from. Beside the
+        events: the attribute rows by then of the members and products they name and of the node
+        itself, the labels known by then of those members and of the events' orders, the links by
+        then between those members. Nothing is found for a key that the store does not hold.
+
+        Raises:
+            UsageError: ``node_type`` is not in the schema.
+            ValueError: ``as_of`` is naive, ``hops`` or ``limit`` below 1.
+        """
+        if node_type not in self.schema.nodes:
+            raise UsageError(
+                f"no node type {node_type!r}; known: {', '.join(sorted(self.schema.nodes))}"
+            )
+        if hops < 1 or limit < 1:
+            raise ValueError(f"hops and limit are at least 1, got {hops} and {limit}")
+        return self._neighborhood(node_type, key, hops, require_utc("as_of", as_of), limit)
+
+    @contextmanager
+    def run(self, kind: str, *, model: str | None, as_of: datetime) -> Iterator[Run]:
+        """Open a run of ``kind`` (rings, fraud, …); published whole when the block ends well.
+
+        A block that raises publishes nothing and leaves the former run in view.
+        """
+        run = self._open_run(kind, model, require_utc("as_of", as_of))
+        try:
+            yield run
+        except BaseException:
+            self._abandon(run)
+            raise
+        self._publish(run)
+
+    @abstractmethod
+    def summary(self) -> Summary:
+        """Return how much the store holds, and from when to when."""
+
+    @abstractmethod
+    def runs(self) -> list[RunInfo]:
+        """Return all runs, the newest first."""
+
+    @abstractmethod
+    def read_rings(self, run_id: str | None = None) -> list[Ring]:
+        """Return the rings of a run, best first; of the published one unless named."""
+
+    @abstractmethod
+    def write_decision(self, decision: Decision) -> bool:
+        """Keep an analyst's decision; false if the same one is there already."""
+
+    @abstractmethod
+    def decisions(self, as_of: datetime) -> list[Decision]:
+        """Return the decisions taken by ``as_of``, oldest first."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of files and connections; safe to call twice."""
+
+    @abstractmethod
+    def _write_tables(self, tables: Tables) -> Counts: ...
+
+    @abstractmethod
+    def _read_tables(self, as_of: datetime, loaded_until: int | None) -> Tables: ...
+
+    @abstractmethod
+    def _neighborhood(
+        self, node_type: str, key: str, hops: int, as_of: datetime, limit: int
+    ) -> Tables: ...
+
+    @abstractmethod
+    def _open_run(self, kind: str, model: str | None, as_of: datetime) -> Run: ...
+
+    @abstractmethod
+    def _publish(self, run: Run) -> None: ...
+
+    @abstractmethod
+    def _abandon(self, run: Run) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,92 @@
+"""Files that are there whole or not at all, and what the system says when they cannot be."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from graphml.errors import StoreError, StorePermissionError, one_line
+
+TEMPORARY = ".tmp"
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextmanager
+def clear_errors(folder: Path) -> Iterator[None]:
+    """Turn the system's errors about files into one line about the store in ``folder``.
+
+    Raises:
+        StorePermissionError: Files may not be written or read there.
+        StoreError: The disk is full, or another error of the system.
+    """
+    try:
+        yield
+    except (OSError, pl.exceptions.ComputeError) as error:
+        raise _clear(folder, error) from error
+
+
+def _clear(folder: Path, error: Exception) -> StoreError:
+    code = error.errno if isinstance(error, OSError) and error.errno else _code_in(str(error))
+    if code in _REFUSED:
+        return StorePermissionError(
+            f"store {folder}: {os.strerror(code)}",
+            hint="give this user the right to write there, or name another folder with --store",
+        )
+    if code in _FULL:
+        return StoreError(
+            f"store {folder}: no space left; nothing of this call was kept",
+            hint="free some space and run the same command again",
+        )
+    if isinstance(error, OSError):
+        return StoreError(f"store {folder}: {one_line(error)}")
+    return StoreError(
+        f"store {folder}: a segment is damaged: {one_line(error)}",
+        hint="restore the folder from a copy, or load the source into a new one",
+    )
+
+
+def _code_in(text: str) -> int:
+    # polars tells the system's errors in words that end with "(os error 28)".
+    found = re.search(r"\(os error (\d+)\)", text)
+    return int(found[1]) if found else 0
+
+
+def sync_file(path: Path) -> None:
+    """Return once the content of ``path`` is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: Path) -> None:
+    """Return once the names in folder ``path`` are on disk."""
+    sync_file(path)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Make ``content`` the content of ``path``: at any moment it is the old or the new one whole.
+
+    Raises:
+        OSError: It could not be written; ``path`` is unchanged.
+    """
+    temporary = path.with_name(path.name + TEMPORARY)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)

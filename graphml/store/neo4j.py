@@ -1,0 +1,122 @@
+"""A store in Neo4j: the same tables, as a graph that people can query and look at."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import polars as pl
+from neo4j.time import Date, DateTime, Time
+
+from graphml.results import Decision, Ring, RunInfo
+from graphml.store.base import Counts, GraphStore, Run, Summary
+from graphml.store.neo4j_neighbors import read_neighborhood
+from graphml.store.neo4j_read import read_summary, read_tables
+from graphml.store.neo4j_runs import (
+    Neo4jRun,
+    read_decisions,
+    read_rings,
+    read_runs,
+    write_decision,
+)
+from graphml.store.neo4j_session import Connection
+from graphml.store.neo4j_write import prepare, write_tables
+from graphml.tables.frames import Tables, require_utc
+
+
+def _native(value: object) -> object:
+    """Return Neo4j's dates and times as Python's; everything else as it is."""
+    return value.to_native() if isinstance(value, Date | DateTime | Time) else value
+
+
+class Neo4jStore(GraphStore):
+    """A Neo4j database, 5.26 or newer.
+
+    User and password come from NEO4J_USERNAME and NEO4J_PASSWORD, or from the file that
+    NEO4J_PASSWORD_FILE names; NEO4J_DATABASE names a database that is not the user's own. Opening
+    it changes nothing: the first write creates constraints and indexes.
+
+    In the database, an event is a node ``Event`` behind its member, ``(:Member)-[:DID]->(:Event)``;
+    rows of the other tables likewise (``MemberRecord``, ``ProductRecord``, ``LabelRecord``,
+    ``LinkRecord``); and each pair that events tie has one relationship a kind (``USES``, ``BUYS``,
+    …) with ``first``, ``last`` and the number of ``events``.
+
+    Raises:
+        StoreConnectionError: Nothing answers there.
+        StorePermissionError: It answers, but not to this user.
+        StoreVersionError: Another version of graphml wrote it.
+    """
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        self._connection = Connection(url, read_only=read_only)
+        self.url = self._connection.url
+        self.read_only = read_only
+        self._prepared = False
+
+    def summary(self) -> Summary:
+        """Return how much the store holds, and from when to when."""
+        return read_summary(self._connection)
+
+    def _write_tables(self, tables: Tables) -> Counts:
+        self._prepare()
+        return write_tables(self._connection, tables)
+
+    def _read_tables(self, as_of: datetime, loaded_until: int | None) -> Tables:
+        return read_tables(self._connection, as_of, loaded_until)
+
+    def _neighborhood(
+        self, node_type: str, key: str, hops: int, as_of: datetime, limit: int
+    ) -> Tables:
+        return read_neighborhood(self._connection, node_type, key, hops, as_of, limit)
+
+    def cypher(self, statement: str, parameters: dict[str, object]) -> pl.DataFrame:
+        """Return the rows of one read-only statement; the server refuses any other."""
+        rows = self._connection.read(statement, **parameters)
+        native = [{name: _native(value) for name, value in row.items()} for row in rows]
+        return pl.DataFrame(native, infer_schema_length=None)
+
+    def _open_run(self, kind: str, model: str | None, as_of: datetime) -> Neo4jRun:
+        self._prepare()
+        return Neo4jRun(self._connection, kind, model, as_of)
+
+    def _publish(self, run: Run) -> None:
+        assert isinstance(run, Neo4jRun)
+        try:
+            run.publish()
+        except BaseException:
+            self._abandon(run)
+            raise
+
+    def _abandon(self, run: Run) -> None:
+        assert isinstance(run, Neo4jRun)
+        run.fail()
+
+    def runs(self) -> list[RunInfo]:
+        """Return all runs, the newest first."""
+        return read_runs(self._connection)
+
+    def read_rings(self, run_id: str | None = None) -> list[Ring]:
+        """Return the rings of a run, best first; of the published one unless named.
+
+        Raises:
+            UsageError: No run of that name was published.
+        """
+        return read_rings(self._connection, run_id)
+
+    def write_decision(self, decision: Decision) -> bool:
+        """Keep an analyst's decision; false if the same one is there already."""
+        self._prepare()
+        return write_decision(self._connection, decision)
+
+    def decisions(self, as_of: datetime) -> list[Decision]:
+        """Return the decisions taken by ``as_of``, oldest first."""
+        return read_decisions(self._connection, require_utc("as_of", as_of))
+
+    def close(self) -> None:
+        """Let go of all connections; safe to call twice."""
+        self._connection.close()
+
+    def _prepare(self) -> None:
+        self._connection.require_writable()
+        if not self._prepared:
+            prepare(self._connection)
+            self._prepared = True

@@ -1,0 +1,209 @@
+"""Runs and decisions in Neo4j: rings as nodes, scores in two slots, one pointer to what is in view."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, Literal
+
+from graphml.errors import StoreLockedError, UsageError
+from graphml.results import Decision, Ring, RunInfo, Scores, parse_time, time_text
+from graphml.store.neo4j_session import Connection, fill
+
+_RINGS_AT_ONCE = 1_000
+_SCORES_AT_ONCE = 10_000
+_NAME = re.compile(r"[a-z][a-z_]*")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+Slot = Literal["a", "b"]
+
+
+class Neo4jRun:
+    """An open run: readers see none of it before it is published."""
+
+    def __init__(
+        self, connection: Connection, kind: str, model: str | None, as_of: datetime
+    ) -> None:
+        if not _NAME.fullmatch(kind):
+            raise UsageError(f"no kind of run {kind!r}", hint="lower-case letters, as rings")
+        started = datetime.now(UTC)
+        self.run_id = f"{kind}-{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+        self._connection = connection
+        self._kind = kind
+        self._rings = 0
+        self._slot: Slot | None = None
+        connection.write(
+            (
+                fill("open_run"),
+                {
+                    "run_id": self.run_id,
+                    "kind": kind,
+                    "model": model,
+                    "as_of": time_text(as_of),
+                    "started": time_text(started),
+                },
+            )
+        )
+
+    def write(self, results: Scores | Sequence[Ring]) -> None:
+        """Add results to the run: rings as nodes, scores as a property of their members.
+
+        Raises:
+            UsageError: Scores of orders or reviews, or in a run that is not of kind fraud.
+            StoreLockedError: Another run has begun to write scores since this one did.
+        """
+        if isinstance(results, Scores):
+            self._write_scores(results)
+        else:
+            self._write_rings(results)
+
+    def _write_rings(self, rings: Sequence[Ring]) -> None:
+        for batch in _batches(rings, _RINGS_AT_ONCE):
+            rows = [_ring_row(self._rings + i, ring) for i, ring in enumerate(batch)]
+            self._connection.write((fill("write_rings"), {"run_id": self.run_id, "rows": rows}))
+            self._rings += len(rows)
+
+    def _write_scores(self, scores: Scores) -> None:
+        if scores.unit != "member" or self._kind != "fraud":
+            raise UsageError(
+                f"Neo4j keeps no scores of unit {scores.unit} from a run of kind {self._kind}",
+                hint="write scores of members in a run of kind fraud, or use an embedded store",
+            )
+        if self._slot is None:
+            self._slot = self._take_slot()
+        text = fill(f"write_fraud_slot_{self._slot}")
+        for rows in _batches(zip(scores.ids, scores.values, strict=True), _SCORES_AT_ONCE):
+            parameters = {**self._named(), "rows": [list(row) for row in rows]}
+            self._require_slot(self._connection.write((text, parameters)))
+
+    def _take_slot(self) -> Slot:
+        slot: Slot = self._connection.write((fill("take_slot"), self._named()))[0]["slot"]
+        self._connection.run(fill(f"clear_fraud_slot_{slot}"))
+        return slot
+
+    def publish(self) -> None:
+        """Put the run in view, in one small transaction."""
+        parameters = {**self._named(), "finished": _now(), "slot": self._slot}
+        self._require_slot(self._connection.write((fill("publish_run"), parameters)))
+
+    def fail(self) -> None:
+        """Mark the run as given up, and remove its rings; the former run stays in view."""
+        parameters = {"run_id": self.run_id, "finished": _now()}
+        self._connection.write((fill("fail_run"), parameters))
+
+    def _named(self) -> dict[str, Any]:
+        return {"run_id": self.run_id, "kind": self._kind}
+
+    def _require_slot(self, rows: list[dict[str, Any]]) -> None:
+        if rows[0]["slots"] != 1:
+            raise StoreLockedError(
+                f"run {self.run_id}: another run writes scores of kind {self._kind}",
+                hint="let that run finish, then start this one again",
+            )
+
+
+def read_runs(connection: Connection) -> list[RunInfo]:
+    """Return all runs, the newest first."""
+    return [_info(row) for row in connection.read(fill("read_runs"))]
+
+
+def _info(row: dict[str, Any]) -> RunInfo:
+    status: Literal["open", "published", "superseded", "failed"] = "superseded"
+    if row["failed"]:
+        status = "failed"
+    elif row["finished"] is None:
+        status = "open"
+    elif row["in_view"]:
+        status = "published"
+    return RunInfo(
+        run_id=row["run_id"],
+        kind=row["kind"],
+        model=row["model"],
+        as_of=parse_time(row["as_of"]),
+        started=parse_time(row["started"]),
+        finished=None if row["finished"] is None else parse_time(row["finished"]),
+        status=status,
+        counts={name: row[name] for name in ("rings", "scores") if row[name]},
+    )
+
+
+def read_rings(connection: Connection, run_id: str | None) -> list[Ring]:
+    """Return the rings of a run, best first; of the published one unless named.
+
+    Raises:
+        UsageError: No run of that name was published.
+    """
+    listed = [run for run in read_runs(connection) if run.status in ("published", "superseded")]
+    if run_id is None:
+        chosen = [r.run_id for r in listed if r.kind == "rings" and r.status == "published"]
+    else:
+        chosen = [r.run_id for r in listed if r.run_id == run_id]
+        if not chosen:
+            raise UsageError(
+                f"no published run {run_id!r} in {connection.url}", hint="graphml runs list"
+            )
+    rows = connection.read(fill("read_rings"), run_id=chosen[0]) if chosen else []
+    return [Ring.from_json(json.loads(row["json"])) for row in rows]
+
+
+def write_decision(connection: Connection, decision: Decision) -> bool:
+    """Keep ``decision``; false if the same one is there already."""
+    content = {
+        "unit": decision.unit,
+        "id": decision.id,
+        "verdict": decision.verdict,
+        "reason": decision.reason,
+        "by": decision.by,
+        "time": _microseconds(decision.time),
+        "members": list(decision.members),
+    }
+    key = hashlib.blake2b(json.dumps(content).encode(), digest_size=16).hexdigest()
+    parameters = {**content, "key": key, "token": secrets.token_hex(8)}
+    return bool(connection.write((fill("write_decision"), parameters))[0]["new"])
+
+
+def read_decisions(connection: Connection, as_of: datetime) -> list[Decision]:
+    """Return the decisions taken by ``as_of``, inclusive, oldest first."""
+    return [
+        Decision(
+            **{
+                **row,
+                "time": _EPOCH + row["time"] * _MICROSECOND,
+                "members": tuple(row["members"]),
+            }
+        )
+        for row in connection.read(fill("read_decisions"), as_of=_microseconds(as_of))
+    ]
+
+
+def _ring_row(position: int, ring: Ring) -> dict[str, Any]:
+    return {
+        "position": position,
+        "ring_id": ring.ring_id,
+        "kind": ring.kind,
+        "score": ring.score,
+        "json": json.dumps(ring.to_json()),
+        "members": [
+            {"member_id": m.member_id, "role": m.role, "score": m.score} for m in ring.members
+        ],
+    }
+
+
+def _batches(items: Iterable[Any], size: int) -> Iterable[list[Any]]:
+    stream = iter(items)
+    while batch := list(islice(stream, size)):
+        yield batch
+
+
+def _now() -> str:
+    return time_text(datetime.now(UTC))
+
+
+def _microseconds(time: datetime) -> int:
+    return (time - _EPOCH) // _MICROSECOND
