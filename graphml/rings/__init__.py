@@ -1,0 +1,1 @@
+"""Fraud rings from shared identifiers and behaviour in step."""
