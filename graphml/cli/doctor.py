@@ -1,0 +1,89 @@
+"""``doctor``: what is installed, reachable and missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from graphml.cli import options
+from graphml.cli.output import chosen_format, emit
+from graphml.errors import GraphmlError
+
+_PACKAGES = (
+    "polars",
+    "numba",
+    "graspologic-native",
+    "ladybug",
+    "neo4j",
+    "torch",
+    "torch-geometric",
+)
+_PROGRAMS = {
+    "java": "Neo4j tests: apt-get install openjdk-17-jre-headless",
+    "mvn": "Neo4j tests: apt-get install maven",
+}
+
+
+def doctor(
+    store: options.StoreOption = None,
+    format_: options.FormatOption = None,
+    out: options.OutOption = None,
+    debug: options.DebugOption = False,
+) -> None:
+    """Say what is installed, reachable and missing."""
+    rows = [
+        _row("python", "ok", platform.python_version()),
+        *(_package(name) for name in _PACKAGES),
+        *(_program(name, hint) for name, hint in _PROGRAMS.items()),
+        _accelerator(),
+        *_store_rows(options.store_url(store)),
+    ]
+    columns = {name: (lambda row, name=name: row[name]) for name in ("what", "state", "detail")}
+    emit(rows, columns=columns, format_=chosen_format(format_, out), out=out)
+    if rows[-1]["state"] == "unreachable":
+        raise typer.Exit(4)
+
+
+def _row(what: str, state: str, detail: str) -> dict[str, Any]:
+    return {"what": what, "state": state, "detail": detail}
+
+
+def _package(name: str) -> dict[str, Any]:
+    try:
+        return _row(name, "ok", version(name))
+    except PackageNotFoundError:
+        return _row(name, "missing", f"pip install {name}")
+
+
+def _program(name: str, hint: str) -> dict[str, Any]:
+    path = shutil.which(name)
+    return _row(name, "ok" if path else "missing", path or hint)
+
+
+def _accelerator() -> dict[str, Any]:
+    if importlib.util.find_spec("torch") is None:
+        return _row("cuda", "missing", "torch is not installed")
+    has_device = Path("/dev/nvidia0").exists()  # importing torch to ask takes seconds
+    return _row(
+        "cuda", "ok" if has_device else "absent", "" if has_device else "training runs on the CPU"
+    )
+
+
+def _store_rows(url: str) -> list[dict[str, Any]]:
+    from graphml.store.connect import connect
+
+    try:
+        with connect(url, read_only=True) as source:
+            held = source.summary()
+    except GraphmlError as error:
+        return [_row(f"store {url}", "unreachable", f"{error.message}; {error.hint}")]
+    if held.last is None:
+        return [_row(f"store {url}", "empty", "graphml load SOURCE, or graphml demo")]
+    detail = f"{held.events} events of {held.members} members, {held.first:%Y-%m-%d} to {held.last:%Y-%m-%d}"
+    return [_row(f"store {url}", "ok", detail)]

@@ -1,0 +1,50 @@
+"""``evaluate``: how good the rings are, beside the baselines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphml.cli import options
+from graphml.cli.output import chosen_format, emit
+from graphml.cli.progress import progress
+from graphml.errors import UsageError
+
+
+def evaluate(
+    what: Annotated[str, typer.Argument(metavar="rings", help="What to evaluate: rings.")],
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="Folder with the truth, as simulate's OUT.truth.")
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option("--baselines/--no-baselines", help="Beside the baselines.")
+    ] = True,
+    store: options.StoreOption = None,
+    as_of: options.AsOfOption = None,
+    seed: options.SeedOption = None,
+    format_: options.FormatOption = None,
+    out: options.OutOption = None,
+    quiet: options.QuietOption = False,
+    debug: options.DebugOption = False,
+) -> None:
+    """Measure the rings against the truth, beside the baselines."""
+    from graphml.pipeline import evaluate_store
+    from graphml.store.connect import connect
+
+    if what != "rings":
+        raise UsageError(f"cannot evaluate {what!r} yet", hint="graphml evaluate rings --truth DIR")
+    if truth is None:
+        raise UsageError("evaluate rings needs --truth DIR", hint="simulate writes OUT.truth")
+    chosen = chosen_format(format_, out)
+    with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
+        moment = options.as_of_or_last(source, as_of)
+        rows = evaluate_store(source, truth, as_of=moment, seed=seed or 0, baselines=baselines)
+    wide = chosen != "table"  # the groups of benign sharing would not fit a terminal
+    columns = {
+        name: (lambda row, name=name: row[name])
+        for name in rows[0]
+        if wide or not name.startswith("benign_per_1000_")
+    }
+    emit(rows, columns=columns, format_=chosen, out=out)

@@ -1,0 +1,128 @@
+"""``explain``: why a ring is one, and what speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graphml.cli import options
+from graphml.cli.output import FORMATS, text_table, write_whole
+from graphml.cli.progress import progress
+from graphml.errors import UsageError, one_line
+
+if TYPE_CHECKING:
+    from graphml.results import Decision, Evidence, Ring
+    from graphml.store.base import GraphStore
+
+_GRAPHS = ("graphml", "graph-json")
+
+
+def explain(
+    unit: Annotated[str, typer.Argument(metavar="ring", help="What to explain: ring.")],
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Its id, as detect-rings prints it.")],
+    store: options.StoreOption = None,
+    as_of: options.AsOfOption = None,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="table | json | graphml (the evidence as a graph) | graph-json (the same, node-link).",
+        ),
+    ] = "table",
+    out: options.OutOption = None,
+    quiet: options.QuietOption = False,
+    debug: options.DebugOption = False,
+) -> None:
+    """Explain a ring: members and roles, what they share, reasons and counter-evidence."""
+    from graphml.pipeline import find_ring
+    from graphml.store.connect import connect
+
+    if unit != "ring":
+        raise UsageError(
+            f"cannot explain a {unit!r} without a model yet", hint="graphml explain ring ID"
+        )
+    if format_ not in ("table", "json", "jsonl", *_GRAPHS):
+        known = [f for f in FORMATS if f in ("table", "json", "jsonl")]
+        raise UsageError(f"no format {format_!r}", hint=f"--format {'|'.join([*known, *_GRAPHS])}")
+    with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
+        moment = options.as_of_or_last(source, as_of)
+        ring = find_ring(source, id_, as_of=moment)
+        decided = [d for d in source.decisions(datetime.now(UTC)) if d.id == ring.ring_id]
+        if format_ in _GRAPHS:
+            text = _graph(source, ring, format_)
+        else:
+            text = _text(ring, decided, format_)
+    if out:
+        write_whole(out, text.encode())
+    else:
+        typer.echo(text, nl=False)
+
+
+def _graph(store: GraphStore, ring: Ring, format_: str) -> str:
+    from graphml.rings.subgraph import evidence_graph, to_graphml, to_node_link
+
+    drawn = evidence_graph(ring, store.read_tables(ring.as_of))
+    return to_graphml(drawn) if format_ == "graphml" else to_node_link(drawn)
+
+
+def _text(ring: Ring, decided: list[Decision], format_: str) -> str:
+    if format_ != "table":
+        import json
+
+        indent = 1 if format_ == "json" else None
+        return json.dumps(ring.to_json(), ensure_ascii=False, indent=indent) + "\n"
+    return "\n".join([*_story(ring), *map(_verdict, decided)]) + "\n"
+
+
+def _story(ring: Ring) -> Iterator[str]:
+    days = f"{ring.first:%Y-%m-%d} to {ring.last:%Y-%m-%d}"
+    yield f"{ring.ring_id}  {ring.kind}  score {ring.score:.3f} ({ring.score_kind})  {ring.status}"
+    yield (
+        f"{len(ring.members)} members, {days}, {ring.amount_gross:.2f} gross, "
+        f"{ring.amount_net:.2f} net {ring.currency or ''}".rstrip()
+    )
+    yield ""
+    yield text_table(
+        ["member", "role", "score"],
+        [[m.member_id, m.role, round(m.score, 3)] for m in ring.members],
+    )
+    yield text_table(
+        ["shared", "id", "members", "events", "first", "last", "surprise"],
+        [
+            [
+                s.type,
+                s.id,
+                s.members,
+                s.events,
+                f"{s.first:%Y-%m-%d %H:%M}",
+                f"{s.last:%Y-%m-%d %H:%M}",
+                round(s.surprise, 1),
+            ]
+            for s in ring.shared
+        ],
+    )
+    yield from _reasons("why", ring.evidence)
+    yield from _reasons("what speaks against it", ring.counter_evidence)
+    yield f"as of {ring.as_of.isoformat()}; a score is a rank from 0 to 1, a surprise −ln p by chance"
+
+
+def _verdict(decision: Decision) -> str:
+    said = f": {one_line(decision.reason, 300)}" if decision.reason else ""
+    return f"{decision.verdict}ed by {one_line(decision.by, 60)} on {decision.time:%Y-%m-%d %H:%M} UTC{said}"
+
+
+def _reasons(heading: str, evidence: tuple[Evidence, ...]) -> Iterator[str]:
+    yield f"{heading}:"
+    for item in evidence:
+        events = (
+            f"  [{', '.join(item.event_ids[:4])}{', …' if len(item.event_ids) > 4 else ''}]"
+            if item.event_ids
+            else ""
+        )
+        yield f"  {item.code}: {one_line(item.text, 300)}{one_line(events, 300)}"
+    if not evidence:
+        yield "  nothing found"
+    yield ""

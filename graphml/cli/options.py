@@ -1,0 +1,99 @@
+"""Options that several commands share, and what they turn into."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graphml.config import Settings, load_settings
+from graphml.errors import NothingToDoError, UsageError
+
+if TYPE_CHECKING:
+    from graphml.store.base import GraphStore
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="embedded://PATH, bolt://HOST or neo4j+s://HOST; "
+        "else GRAPHML_STORE, graphml.toml, embedded://.graphml.",
+        show_default=False,
+    ),
+]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="TIME",
+        help="The last moment known, as 2024-06-02T00:00:00Z; else the last event.",
+        show_default=False,
+    ),
+]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Random seed.", show_default=False)]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="table | json | jsonl | csv | parquet; else a table on a terminal, JSON Lines in a pipe.",
+        show_default=False,
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Write to FILE instead.", show_default=False),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and stop.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+
+def settings() -> Settings:
+    """Return graphml.toml with the environment over it."""
+    return load_settings()
+
+
+def store_url(option: str | None) -> str:
+    """Return the store's URL: flag before environment before file."""
+    return option or settings().store
+
+
+def moment(name: str, text: str | None) -> datetime | None:
+    """Return ``text`` as a moment in UTC.
+
+    Raises:
+        UsageError: It is no ISO 8601 time, or has no zone.
+    """
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{name} {text!r} is not a time", hint=f"{name} 2024-06-02T00:00:00Z"
+        ) from error
+    if time.tzinfo is None:
+        raise UsageError(
+            f"{name} {text!r} has no time zone",
+            hint=f"{name} {time.isoformat()}Z if it is in UTC, or with an offset, as +09:00",
+        )
+    return time.astimezone(UTC)
+
+
+def as_of_or_last(store: GraphStore, option: str | None) -> datetime:
+    """Return ``--as-of``, else the time of the store's last event.
+
+    Raises:
+        NothingToDoError: The store holds no event.
+    """
+    given = moment("--as-of", option)
+    last = store.summary().last
+    if last is None:
+        raise NothingToDoError(
+            f"no events in {store.url}", hint="graphml load SOURCE, or graphml demo"
+        )
+    return given or last

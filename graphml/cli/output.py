@@ -1,0 +1,137 @@
+"""Results on stdout or into a file: table, JSON, JSON Lines, CSV or Parquet."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from graphml.errors import UsageError, one_line
+
+FORMATS = ("table", "json", "jsonl", "csv", "parquet")
+_MARGIN = 2
+
+
+def chosen_format(option: str | None, out: Path | None) -> str:
+    """Return the format: as asked, by the file's ending, else by where stdout goes.
+
+    Raises:
+        UsageError: An unknown format, or Parquet to a terminal.
+    """
+    ending = out.suffix.lstrip(".") if out else ""
+    if option is None and ending in FORMATS:
+        return ending
+    if option is None:
+        return "table" if out is None and sys.stdout.isatty() else "jsonl"
+    if option not in FORMATS:
+        raise UsageError(f"no format {option!r}", hint=f"--format {'|'.join(FORMATS)}")
+    if option == "parquet" and out is None and sys.stdout.isatty():
+        raise UsageError("Parquet is not for a terminal", hint="--out FILE.parquet")
+    return option
+
+
+def emit(
+    records: Sequence[Mapping[str, Any]],
+    *,
+    columns: Mapping[str, Any],
+    format_: str,
+    out: Path | None,
+) -> None:
+    """Write ``records``, one JSON object each.
+
+    Args:
+        records: What JSON and JSON Lines show whole.
+        columns: For tables, CSV and Parquet: heading → function of a record.
+        format_: One of ``FORMATS``.
+        out: A file, replaced whole or not at all; ``None`` for stdout.
+    """
+    content = _render(records, columns, format_)
+    if out is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+    else:
+        write_whole(out, content)
+
+
+def _render(
+    records: Sequence[Mapping[str, Any]], columns: Mapping[str, Any], format_: str
+) -> bytes:
+    if format_ == "json":
+        return (json.dumps(list(records), ensure_ascii=False, indent=1) + "\n").encode()
+    if format_ == "jsonl":
+        return "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records).encode()
+    cells = [[value(record) for value in columns.values()] for record in records]
+    if format_ == "table":
+        return _fitted(text_table(list(columns), cells)).encode()
+    return _frame_bytes(list(columns), cells, format_)
+
+
+def _fitted(table: str) -> str:
+    """Cut lines that would wrap on the terminal; in a pipe they stay whole."""
+    from rich.cells import set_cell_size
+
+    if not sys.stdout.isatty():
+        return table
+    width = shutil.get_terminal_size().columns
+    return "".join(set_cell_size(line, width).rstrip() + "\n" for line in table.splitlines())
+
+
+def _frame_bytes(headings: list[str], cells: list[list[Any]], format_: str) -> bytes:
+    import polars as pl
+
+    frame = pl.DataFrame(cells, schema=headings, orient="row", infer_schema_length=None)
+    buffer = io.BytesIO()
+    if format_ == "csv":
+        frame.write_csv(buffer)
+    else:
+        frame.write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def text_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return rows under headings, numbers to the right; hostile characters are shown escaped.
+
+    >>> print(text_table(["ring", "members"], [["r-1", 12]]), end="")
+    ring  members
+    r-1        12
+    """
+    from rich.cells import cell_len
+
+    texts = [[one_line("" if c is None else c, 120) for c in row] for row in rows]
+    table = [list(headings), *texts]
+    widths = [max(cell_len(row[i]) for row in table) for i in range(len(headings))]
+    right = [
+        bool(rows) and all(isinstance(r[i], int | float) or r[i] is None for r in rows)
+        for i in range(len(headings))
+    ]
+    lines = []
+    for row in table:
+        cells = []
+        for text, width, flush in zip(row, widths, right, strict=True):
+            pad = " " * (width - cell_len(text))
+            cells.append(pad + text if flush else text + pad)
+        lines.append((" " * _MARGIN).join(cells).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` so that a reader sees the old file or the new one."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}: {error.strerror}", hint="--out elsewhere"
+        ) from error
