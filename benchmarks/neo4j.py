@@ -1,0 +1,211 @@
+"""Neo4j: graphml's store beside a naive driver loop, same graph, same server, same run.
+
+``python -m benchmarks.neo4j [--json] [--quick] [--write] [--events N]`` starts a server of its own
+(heap 1 GB, page cache 512 MB). The naive loop is what a first program would do: UNWIND and MERGE in
+batches of 10,000, one session, keys indexed; reading record by record.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+from neo4j import Driver, GraphDatabase
+
+from benchmarks.common import Table, arguments, finish, progress
+from graphml.config import SimulateConfig
+from graphml.schema import MARKETPLACE
+from graphml.store.neo4j import Neo4jStore
+from graphml.store.neo4j_ties import TIES
+from graphml.tables.frames import Tables, frame_schema
+from graphml.tables.synthetic import make_marketplace
+from tests.neo4j_server import empty, serve
+
+_END = datetime(9999, 1, 1, tzinfo=UTC)
+_BATCH = 10_000
+_SEED = 11
+_WARM = 4
+
+
+def naive_write(driver: Driver, events: pl.DataFrame) -> None:
+    rows = events.with_row_index("sequence", offset=1).cast({"sequence": pl.Int64})
+    with driver.session() as session:
+        for batch in rows.iter_slices(_BATCH):
+            records = batch.to_dicts()
+            session.run(
+                "UNWIND $rows AS row "
+                "MERGE (m:Member {member_id: row.member_id}) "
+                "MERGE (e:Event {event_id: row.event_id}) ON CREATE SET e += row "
+                "MERGE (m)-[:DID]->(e)",
+                rows=records,
+            ).consume()
+            for edge in TIES:
+                _naive_ties(session, edge, records)
+
+
+def _naive_ties(session: Any, edge: Any, records: list[dict[str, Any]]) -> None:
+    node = MARKETPLACE.nodes[edge.type[2]]
+    needed = ("member_id", node.key, "time", "sequence")
+    made = [
+        {name: row[name] for name in needed}
+        for row in records
+        if row[node.key] is not None and (edge.kinds is None or row["kind"] in edge.kinds)
+    ]
+    if made:
+        session.run(
+            "UNWIND $rows AS row "
+            "MATCH (m:Member {member_id: row.member_id}) "
+            f"MERGE (t:{node.label} {{{node.key}: row.{node.key}}}) "
+            f"MERGE (m)-[r:{edge.tie}]->(t) "
+            "ON CREATE SET r.first = row.time, r.last = row.time, r.events = 1, "
+            "  r.sequence = row.sequence "
+            "ON MATCH SET r.first = CASE WHEN row.time < r.first THEN row.time ELSE r.first END, "
+            "  r.last = CASE WHEN row.time > r.last THEN row.time ELSE r.last END, "
+            "  r.events = r.events + 1, r.sequence = row.sequence",
+            rows=made,
+        ).consume()
+
+
+def naive_read(driver: Driver) -> pl.DataFrame:
+    schema = {**frame_schema("events"), "sequence": pl.Int64()}
+    time_at = list(schema).index("time")
+    wanted = ", ".join(f"e.{name} AS {name}" for name in schema)
+    rows = []
+    with driver.session() as session:
+        for record in session.run(f"MATCH (e:Event) RETURN {wanted}"):
+            values = record.values()
+            values[time_at] = values[time_at].to_native()
+            rows.append(values)
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def shape(driver: Driver) -> dict[str, Any]:
+    """Return what the database holds, to see that both wrote the same graph."""
+    nodes = driver.execute_query(
+        "MATCH (n) WHERE NONE(l IN labels(n) WHERE l STARTS WITH 'Graphml') "
+        "RETURN labels(n)[0] AS label, count(n) AS n, sum(size(keys(n))) AS properties ORDER BY label"
+    ).records
+    ties = driver.execute_query(
+        "MATCH ()-[r]->() RETURN type(r) AS type, count(r) AS n, sum(r.events) AS events, "
+        "min(r.first) AS first, max(r.last) AS last ORDER BY type"
+    ).records
+    return {"nodes": [r.values() for r in nodes], "ties": [r.values() for r in ties]}
+
+
+def _clock(work: Callable[[], Any]) -> tuple[float, Any]:
+    started = time.perf_counter()
+    answer = work()
+    return time.perf_counter() - started, answer
+
+
+def measure(events: pl.DataFrame, rounds: int) -> dict[str, Any]:
+    seconds: dict[str, list[float]] = {}
+
+    def clock(name: str, work: Callable[[], Any]) -> Any:
+        taken, answer = _clock(work)
+        seconds.setdefault(name, []).append(taken)
+        progress(f"{name}: {taken:.2f} s, {events.height / taken:,.0f} events/s")
+        return answer
+
+    with serve() as server:
+        os.environ["NEO4J_USERNAME"] = server.username
+        os.environ["NEO4J_PASSWORD"] = server.password
+        auth = (server.username, server.password)
+        with (
+            GraphDatabase.driver(server.url, auth=auth, notifications_min_severity="OFF") as driver,
+            Neo4jStore(server.url) as store,
+        ):
+            progress("warming up")
+            _warm_up(driver, store, events.head(2 * _BATCH))
+            for _ in range(rounds):
+                expected = _round(driver, server.url, events, clock)
+    best = {name: statistics.median(taken) for name, taken in seconds.items()}
+    rates = {f"{name}_events_per_s": round(events.height / s) for name, s in best.items()}
+    return {
+        "events": events.height,
+        "ties": sum(row[1] for row in expected["ties"] if row[0] != "DID"),
+        "nodes": sum(row[1] for row in expected["nodes"]),
+        "rounds": rounds,
+        **rates,
+        "write_ratio": round(best["naive_write"] / best["write"], 2),
+        "read_ratio": round(best["naive_read"] / best["read"], 2),
+    }
+
+
+def _round(
+    driver: Driver, url: str, events: pl.DataFrame, clock: Callable[..., Any]
+) -> dict[str, Any]:
+    empty(driver)
+    clock("naive_write", lambda: naive_write(driver, events))
+    expected = shape(driver)
+    naive_rows = clock("naive_read", lambda: naive_read(driver))
+    empty(driver)
+    with Neo4jStore(url) as store:
+        clock("write", lambda: store.write_tables(Tables(events=events)))
+        assert shape(driver) == expected, "the two graphs differ"
+        rows = clock("read", lambda: store.read_tables(_END)).events
+        clock("reload", lambda: store.write_tables(Tables(events=events)))
+    columns = list(frame_schema("events"))
+    both = [frame.select(columns).sort("event_id") for frame in (rows, naive_rows)]
+    assert both[0].equals(both[1]), "the two tables differ"
+    return expected
+
+
+def _warm_up(driver: Driver, store: Neo4jStore, events: pl.DataFrame) -> None:
+    """Let the server compile what both sides ask of it."""
+    naive_write(driver, events)
+    for _ in range(_WARM):
+        naive_read(driver)
+    empty(driver)
+    store.write_tables(Tables(events=events))
+    for _ in range(_WARM):
+        store.read_tables(_END)
+
+
+def main() -> int:
+    options = arguments("neo4j", __doc__, events=200_000, quick_events=20_000)
+    events = marketplace_events(options.events)
+    figures = measure(events, rounds=1 if options.quick else 3)
+    table = Table(
+        title="Neo4j beside a naive driver loop",
+        text=(
+            f"{figures['events']:,} events of the made-up marketplace (seed {_SEED}), "
+            f"{figures['nodes']:,} nodes and {figures['ties']:,} ties, Neo4j Community 5.26 with 1 GB of "
+            f"heap and client on one machine, median of {figures['rounds']} rounds. Both write the "
+            "same nodes, records, timelines and ties (compared after each round), and read the same "
+            "table. Naive: UNWIND and MERGE in batches of 10,000, one session, indexed keys; reading "
+            "record by record. Both warmed up before."
+        ),
+        columns=("", "naive loop", "graphml", "ratio"),
+        rows=[
+            _row("write, events/s", figures, "write"),
+            _row("read into tables, events/s", figures, "read"),
+            (
+                "write what is known already, events/s",
+                "",
+                f"{figures['reload_events_per_s']:,}",
+                "",
+            ),
+        ],
+    )
+    return finish("neo4j", options, figures, table, seed=_SEED)
+
+
+def _row(name: str, figures: dict[str, Any], what: str) -> tuple[str, str, str, str]:
+    naive, ours = figures[f"naive_{what}_events_per_s"], figures[f"{what}_events_per_s"]
+    return name, f"{naive:,}", f"{ours:,}", f"{figures[f'{what}_ratio']:.2f}"
+
+
+def marketplace_events(wanted: int) -> pl.DataFrame:
+    config = SimulateConfig(members=max(wanted // 30, 200), events=wanted, seed=_SEED)
+    return make_marketplace(config).tables.events.head(wanted)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
