@@ -171,7 +171,7 @@ def ring_columns() -> Mapping[str, Any]:
     return {
         "ring": lambda ring: ring["ring_id"],
         "members": lambda ring: len(ring["members"]),
-        "score": lambda ring: round(ring["score"], 3),
+        "score": lambda ring: _rank(ring["score"]),
         "kind": lambda ring: ring["kind"],
         "status": lambda ring: ring["status"],
         "amount": lambda ring: f"{ring['amount_net']:.0f} {ring['currency'] or ''}".strip(),
@@ -205,6 +205,11 @@ def _columns(format_: str) -> Mapping[str, Any]:
         "reasons": lambda ring: _joined(r["text"] for r in ring["reasons"]),
         "counter_evidence": lambda ring: _joined(r["text"] for r in ring["counter_evidence"]),
     }
+
+
+def _rank(score: float) -> str:
+    """Return a score as people read it: what is below 1 does not read 1."""
+    return f"{score:.3f}" if score < 0.9995 else ">.999"
 
 
 def _joined(texts: Iterable[str]) -> str:

@@ -9,8 +9,16 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 
 def test_the_demo_prints_what_the_readme_shows() -> None:
     readme = README.read_text(encoding="utf-8")
-    assert "r-" in readme, "the demo's rings are in the README"
-    assert generate.with_demo(readme, generate.demo_block()) == readme, (
+    assert "\nr-" in readme, "the demo's rings are in the README"
+    assert generate.with_block(readme, "demo", generate.demo_block()) == readme, (
+        "python docs/generate.py --readme"
+    )
+
+
+def test_the_figures_are_those_of_the_benchmarks() -> None:
+    readme = README.read_text(encoding="utf-8")
+    assert "0.9" in readme, "figures are in the README"
+    assert generate.with_block(readme, "figures", generate.figures_block()) == readme, (
         "python docs/generate.py --readme"
     )
 
