@@ -1,0 +1,1 @@
+"""What to predict, for whom, as of when."""
