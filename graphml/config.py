@@ -54,6 +54,38 @@ class SimulateConfig:
             )
 
 
+Strategy = Literal["uniform", "recent"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SampleConfig:
+    """How much of a seed's past is looked at: the edges drawn around it, hop by hop."""
+
+    fanout: tuple[int, ...] = (10, 5)
+    """Edges a node and edge type, one number a hop."""
+    relations: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Other fanouts by relation, as ``views = [20, 0]``; 0 follows it not."""
+    strategy: Strategy = "uniform"
+    """``uniform`` without replacement, or ``recent``: the latest."""
+    distinct: bool = False
+    """Whether a neighbour met ten times counts once, by the latest of its edges."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.fanout or min(self.fanout) < 1:
+            raise ConfigError(
+                f"sample.fanout is {self.fanout}", hint="counts of at least 1, a hop each"
+            )
+        for relation, counts in self.relations.items():
+            if len(counts) != len(self.fanout) or min(counts) < 0:
+                raise ConfigError(
+                    f"sample.relations.{relation} is {counts}",
+                    hint=f"{len(self.fanout)} counts of at least 0, as fanout has hops",
+                )
+        if self.strategy not in get_args(Strategy):
+            raise ConfigError(f"sample.strategy is {self.strategy!r}", hint="uniform or recent")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RingConfig:
     """What counts as a ring, and which are returned."""

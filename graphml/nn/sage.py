@@ -1,0 +1,126 @@
+"""GraphSAGE over trees of many edge types: masked means and matrix products, no scatter."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from graphml.graph.trees import SEEDS
+from graphml.nn.features import FeatureSpec
+from graphml.nn.inputs import NodeInput, relation_key
+from graphml.nn.tree import AGE_WIDTH, Tree
+from graphml.schema import EdgeType
+
+
+class HeteroSAGE(nn.Module):
+    """Mean over each edge type's neighbours, one matrix a type, summed (Hamilton et al. 2017).
+
+    The sum over edge types is that of relational graphs (Schlichtkrull et al. 2018). Beside the
+    neighbours, the mean of what edges carry and the log of how many edges there were enter.
+
+    Args:
+        spec: Of the inputs.
+        seed_type: Node type of the seeds.
+        edge_types: That the sampler follows.
+        channels: Width of every layer.
+        hops: Layers, as many as the sampler has hops.
+        dropout: Of each layer's output, in training.
+        carried: Whether what edges carry, and how many there are, enters.
+    """
+
+    reference = "Hamilton, Ying, Leskovec: Inductive Representation Learning on Large Graphs, 2017"
+
+    def __init__(
+        self,
+        spec: FeatureSpec,
+        seed_type: str,
+        edge_types: tuple[EdgeType, ...],
+        *,
+        channels: int,
+        hops: int,
+        dropout: float = 0.0,
+        carried: bool = True,
+    ) -> None:
+        super().__init__()
+        self.nodes = NodeInput(spec, channels)
+        width = AGE_WIDTH + spec.event_width + 1 if carried else 0
+        self.layers = nn.ModuleList(
+            _Layer(width, seed_type, edge_types, channels=channels, dropout=dropout)
+            for _ in range(hops)
+        )
+
+    def forward(self, tree: Tree) -> Tensor:
+        """Return the seeds' vectors, float32 [seeds, channels]."""
+        last = len(self.layers)
+        depth = {SEEDS: 0, **dict(enumerate(tree.depths))}
+        inner = [place for place in depth if depth[place] < last]
+        hidden: dict[int, Tensor] = {place: self.nodes(tree.group(place)) for place in inner}
+        for number, layer in enumerate(self.layers, 1):
+            # The outermost nodes are only ever part of a mean, and their vectors are never made.
+            below = {
+                child: (
+                    _mean(tree, child, hidden[child])
+                    if child in hidden
+                    else self.nodes.mean(tree.group(child), tree.weight(child))
+                )
+                for place in hidden
+                for child in tree.children.get(place, ())
+                if depth[place] <= last - number
+            }
+            hidden = {
+                place: layer(tree, place, vectors, below)
+                for place, vectors in hidden.items()
+                if depth[place] <= last - number
+            }
+        return hidden[SEEDS]
+
+
+def _mean(tree: Tree, child: int, vectors: Tensor) -> Tensor:
+    """Return the mean of a branch's vectors by parent, float32 [parents, channels]."""
+    weight = tree.weight(child)
+    slots = vectors.view(*weight.shape, vectors.shape[-1])
+    return torch.bmm(weight.unsqueeze(1), slots).squeeze(1)
+
+
+class _Layer(nn.Module):
+    def __init__(
+        self,
+        carried: int,
+        seed_type: str,
+        edge_types: tuple[EdgeType, ...],
+        *,
+        channels: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        ends = sorted({seed_type, *(end for s, _, t in edge_types for end in (s, t))})
+        self.own = nn.ModuleDict({end: nn.Linear(channels, channels) for end in ends})
+        self.neighbors = nn.ModuleDict()
+        self.carried = nn.ModuleDict()
+        for edge_type in edge_types:
+            key = relation_key(edge_type)
+            self.neighbors[key] = nn.Linear(channels, channels, bias=False)
+            if carried:
+                self.carried[key] = nn.Linear(carried, channels, bias=False)
+        self.norm = nn.LayerNorm(channels)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tree: Tree, place: int, vectors: Tensor, below: dict[int, Tensor]) -> Tensor:
+        """Return the vectors of one group after this layer, float32 [nodes, channels].
+
+        Args:
+            tree: The batch.
+            place: Of the group.
+            vectors: Of the group before, float32 [nodes, channels].
+            below: Means of the branches that begin at it.
+        """
+        total = self.own[tree.node_type(place)](vectors)
+        for child in tree.children.get(place, ()):
+            branch = tree.branches[child]
+            key = relation_key(branch.edge_type)
+            total = total + self.neighbors[key](below[child])
+            if key in self.carried:
+                carried = torch.cat([tree.mean_edges(child), branch.degree], dim=-1)
+                total = total + self.carried[key](carried)
+        result: Tensor = self.dropout(torch.relu(self.norm(total)))
+        return result

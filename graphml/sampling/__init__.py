@@ -1,0 +1,1 @@
+"""Trees of edges around seeds, by edge time, each seed as of its own moment."""
