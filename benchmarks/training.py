@@ -160,7 +160,7 @@ def main() -> int:
     ):
         tables = Tables(graph, encode(graph, spec), _CPU)
         torch.manual_seed(0)
-        model = HeteroSAGE(spec, "member", edge_types, channels=_CHANNELS, hops=2, carried=carried)
+        model = HeteroSAGE(spec, edge_types, channels=_CHANNELS, hops=2, carried=carried)
         head = NodeHead(_CHANNELS)
 
         def ours(

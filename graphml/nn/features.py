@@ -8,7 +8,7 @@ later is unknown to a model of today, and no mean knows the future.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from graphml.graph.build import Graph
-from graphml.graph.nodes import NEVER, Nodes
+from graphml.graph.nodes import Nodes
 
 Floats = NDArray[np.float32]
 
@@ -43,11 +43,15 @@ class NumberSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeFeatures:
-    """Columns of one node type; all empty for a type without attributes."""
+    """Columns of one node type; all empty for a type without attributes.
+
+    ``known`` are the keys that have a vector of their own, where there are such.
+    """
 
     numbers: tuple[NumberSpec, ...] = ()
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     texts: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
@@ -86,6 +90,7 @@ class FeatureSpec:
                 numbers=tuple(NumberSpec(**number) for number in one["numbers"]),
                 categories={key: tuple(values) for key, values in one["categories"].items()},
                 texts=tuple(one["texts"]),
+                known=tuple(one["known"]),
             )
             for name, one in spec["nodes"].items()
         }
@@ -103,6 +108,8 @@ class NodeTable:
         dense: float32 [rows + 1, width].
         codes: Place of each category's value, 0 for unknown, int64 [rows + 1, categories].
         first: Since when each node exists, microseconds, int64 [nodes].
+        known: Place of each node among those with a vector of their own from 1 on, else 0,
+            int64 [nodes].
     """
 
     indptr: NDArray[np.int64]
@@ -110,6 +117,7 @@ class NodeTable:
     dense: Floats
     codes: NDArray[np.int64]
     first: NDArray[np.int64]
+    known: NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -129,12 +137,19 @@ class Features:
     kind_count: int
 
 
-def fit_features(graph: Graph, *, edge_attributes: bool = True) -> FeatureSpec:
+def fit_features(
+    graph: Graph, *, edge_attributes: bool = True, known: Collection[str] = ()
+) -> FeatureSpec:
     """Return the encoders of what ``graph`` holds: end it where training ends (``Graph.until``).
 
     Columns without a value, or with one alone, say nothing and are left out; so are times.
+
+    Args:
+        graph: What may be known.
+        edge_attributes: Whether edges carry numbers and kinds of their records.
+        known: Node types whose nodes get a vector of their own; later ones share one.
     """
-    nodes = {name: _fit_nodes(nodes) for name, nodes in graph.nodes.items()}
+    nodes = {name: _fit_nodes(nodes, own=name in known) for name, nodes in graph.nodes.items()}
     if not edge_attributes:
         return FeatureSpec(nodes=nodes, events=(), kinds=())
     known = [name for name in EVENT_COLUMNS if name in graph.events.columns]
@@ -161,7 +176,7 @@ def encode(graph: Graph, spec: FeatureSpec) -> Features:
     )
 
 
-def _fit_nodes(nodes: Nodes) -> NodeFeatures:
+def _fit_nodes(nodes: Nodes, *, own: bool) -> NodeFeatures:
     rows = nodes.features.filter(pl.Series(nodes.present))
     numbers, categories, texts = [], {}, []
     for name in rows.columns:
@@ -180,6 +195,7 @@ def _fit_nodes(nodes: Nodes) -> NodeFeatures:
         numbers=tuple(number for number in numbers if number is not None),
         categories=categories,
         texts=tuple(texts),
+        known=tuple(nodes.keys.filter(pl.Series(nodes.present))) if own else (),
     )
 
 
@@ -226,8 +242,18 @@ def _encode_nodes(nodes: Nodes, spec: NodeFeatures) -> NodeTable:
         valid_from=np.concatenate([[np.iinfo(np.int64).min], begin]),
         dense=dense,
         codes=codes,
-        first=np.where(nodes.first == NEVER, NEVER, nodes.first),
+        first=np.asarray(nodes.first),
+        known=_places(nodes.keys, spec.known),
     )
+
+
+def _places(keys: pl.Series, known: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return each key's place among ``known``, sorted, from 1 on; 0 for others."""
+    if not known:
+        return np.zeros(len(keys), dtype=np.int64)
+    own = pl.DataFrame({"key": known, "place": np.arange(1, len(known) + 1)})
+    found = keys.to_frame("key").join(own, on="key", how="left", maintain_order="left")
+    return found["place"].fill_null(0).to_numpy().astype(np.int64)
 
 
 def _number(rows: pl.DataFrame, spec: NumberSpec) -> Floats:

@@ -22,7 +22,6 @@ class HGT(nn.Module):
 
     Args:
         spec: Of the inputs.
-        seed_type: Node type of the seeds.
         edge_types: That the sampler follows.
         channels: Width of every layer, a multiple of ``heads``.
         hops: Layers, as many as the sampler has hops.
@@ -35,7 +34,6 @@ class HGT(nn.Module):
     def __init__(
         self,
         spec: FeatureSpec,
-        seed_type: str,
         edge_types: tuple[EdgeType, ...],
         *,
         channels: int,
@@ -46,7 +44,7 @@ class HGT(nn.Module):
         super().__init__()
         self.nodes = NodeInput(spec, channels)
         self.layers = nn.ModuleList(
-            _Layer(spec, seed_type, edge_types, channels=channels, dropout=dropout, heads=heads)
+            _Layer(spec, edge_types, channels=channels, dropout=dropout, heads=heads)
             for _ in range(hops)
         )
 
@@ -69,7 +67,6 @@ class _Layer(nn.Module):
     def __init__(
         self,
         spec: FeatureSpec,
-        seed_type: str,
         edge_types: tuple[EdgeType, ...],
         *,
         channels: int,
@@ -81,7 +78,7 @@ class _Layer(nn.Module):
             raise ValueError(f"channels is {channels}, no multiple of {heads} heads")
         self.heads = heads
         width = channels // heads
-        ends = sorted({seed_type, *(end for s, _, t in edge_types for end in (s, t))})
+        ends = sorted(spec.nodes)
         self.query, self.key, self.value, self.out = (
             nn.ModuleDict({end: nn.Linear(channels, channels) for end in ends}) for _ in range(4)
         )

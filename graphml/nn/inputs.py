@@ -13,6 +13,7 @@ from graphml.schema import EdgeType
 
 _EMBEDDED = 8
 """Numbers that a category becomes."""
+_STRANGERS = 0.1
 
 
 def relation_key(edge_type: EdgeType) -> str:
@@ -34,11 +35,14 @@ class NodeInput(nn.Module):
         super().__init__()
         self.linear = nn.ModuleDict()
         self.categories = nn.ModuleDict()
+        self.known = nn.ModuleDict()
         for name, columns in spec.nodes.items():
             sizes = [len(values) + 1 for values in columns.categories.values()]
             width = columns.width + 1 + _EMBEDDED * len(sizes)
             self.linear[name] = nn.Linear(width, channels)
             self.categories[name] = nn.ModuleList(nn.Embedding(n, _EMBEDDED) for n in sizes)
+            if columns.known:
+                self.known[name] = _small(nn.Embedding(len(columns.known) + 1, channels))
 
     def forward(self, group: Group) -> Tensor:
         """Return the vectors of all nodes, float32 [nodes, channels]."""
@@ -46,6 +50,8 @@ class NodeInput(nn.Module):
         for place, table in enumerate(self._tables(group)):
             parts.append(table(group.codes[group.rows, place]))
         result: Tensor = self.linear[group.node_type](torch.cat(parts, dim=-1))
+        if group.node_type in self.known:
+            result = result + self.known[group.node_type](self._shown(group.known))
         return result
 
     def mean(self, group: Group, weight: Tensor) -> Tensor:
@@ -67,11 +73,27 @@ class NodeInput(nn.Module):
             parts.append(_bag(group.codes[:, place][rows], table.weight, weight))
         linear = cast(nn.Linear, self.linear[group.node_type])
         total = torch.cat(parts, dim=-1) @ linear.weight.t()
-        return total + weight.sum(dim=1, keepdim=True) * linear.bias
+        total = total + weight.sum(dim=1, keepdim=True) * linear.bias
+        if group.node_type in self.known:
+            own = cast(nn.Embedding, self.known[group.node_type])
+            shown = self._shown(group.known).view(parents, fanout)
+            total = total + _bag(shown, own.weight, weight)
+        return total
+
+    def _shown(self, known: Tensor) -> Tensor:
+        """Return ``known``, in training with a tenth taken for strangers: they must mean something."""
+        if not self.training:
+            return known
+        return torch.where(torch.rand(known.shape, device=known.device) < _STRANGERS, 0, known)
 
     def _tables(self, group: Group) -> list[nn.Embedding]:
         tables = cast(nn.ModuleList, self.categories[group.node_type])
         return [cast(nn.Embedding, table) for table in tables]
+
+
+def _small(table: nn.Embedding) -> nn.Embedding:
+    nn.init.normal_(table.weight, std=0.1)
+    return table
 
 
 def _bag(rows: Tensor, table: Tensor, weight: Tensor) -> Tensor:

@@ -20,7 +20,6 @@ class HeteroSAGE(nn.Module):
 
     Args:
         spec: Of the inputs.
-        seed_type: Node type of the seeds.
         edge_types: That the sampler follows.
         channels: Width of every layer.
         hops: Layers, as many as the sampler has hops.
@@ -33,7 +32,6 @@ class HeteroSAGE(nn.Module):
     def __init__(
         self,
         spec: FeatureSpec,
-        seed_type: str,
         edge_types: tuple[EdgeType, ...],
         *,
         channels: int,
@@ -45,8 +43,7 @@ class HeteroSAGE(nn.Module):
         self.nodes = NodeInput(spec, channels)
         width = AGE_WIDTH + spec.event_width + 1 if carried else 0
         self.layers = nn.ModuleList(
-            _Layer(width, seed_type, edge_types, channels=channels, dropout=dropout)
-            for _ in range(hops)
+            _Layer(width, spec, edge_types, channels=channels, dropout=dropout) for _ in range(hops)
         )
 
     def forward(self, tree: Tree) -> Tensor:
@@ -86,14 +83,14 @@ class _Layer(nn.Module):
     def __init__(
         self,
         carried: int,
-        seed_type: str,
+        spec: FeatureSpec,
         edge_types: tuple[EdgeType, ...],
         *,
         channels: int,
         dropout: float,
     ) -> None:
         super().__init__()
-        ends = sorted({seed_type, *(end for s, _, t in edge_types for end in (s, t))})
+        ends = sorted(spec.nodes)
         self.own = nn.ModuleDict({end: nn.Linear(channels, channels) for end in ends})
         self.neighbors = nn.ModuleDict()
         self.carried = nn.ModuleDict()

@@ -46,6 +46,7 @@ class _Rows:
     dense: Tensor
     codes: Tensor
     first: Tensor
+    known: Tensor
     most: int
     """Rows of any one node, at most."""
 
@@ -95,6 +96,7 @@ class Tables:
             dense=self._here(table.dense),
             codes=self._here(table.codes),
             first=self._here(table.first),
+            known=self._here(table.known),
             most=int(np.diff(table.indptr).max(initial=0)),
         )
 
@@ -131,6 +133,7 @@ class Group:
     Attributes:
         node_type: Of all of them.
         rows: Their attribute rows, int64 [nodes].
+        known: Place among the nodes with a vector of their own, 0 for others, int64 [nodes].
         age: log1p of the days since each is there, float32 [nodes, 1].
         dense: Numbers that ``rows`` lead to, float32 [all rows, width].
         codes: Categories that ``rows`` lead to, int64 [all rows, categories].
@@ -138,6 +141,7 @@ class Group:
 
     node_type: str
     rows: Tensor
+    known: Tensor
     age: Tensor
     dense: Tensor
     codes: Tensor
@@ -221,6 +225,7 @@ class Tree:
         return Group(
             node_type=self.node_type(place),
             rows=rows.row_of(nodes, as_of),
+            known=rows.known[nodes],
             age=torch.log1p(days).unsqueeze(-1) / 8,
             dense=rows.dense,
             codes=rows.codes,

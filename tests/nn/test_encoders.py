@@ -20,7 +20,7 @@ encoders = pytest.mark.parametrize("name", sorted(ENCODERS))
 
 def encoder(name, spec, edge_types, **settings):
     torch.manual_seed(3)
-    return ENCODERS[name](spec, "member", edge_types, channels=8, hops=2, **settings).eval()
+    return ENCODERS[name](spec, edge_types, channels=8, hops=2, **settings).eval()
 
 
 def sage_by_pyg(tree, layer, hidden, inside):
@@ -177,7 +177,7 @@ def test_encoders_name_their_source_and_take_what_sampling_gives(name):
     assert len(ENCODERS[name].reference) > 20
     for config in (SampleConfig(fanout=(2,)), SampleConfig(fanout=(2, 2, 1), distinct=True)):
         tree, spec, edge_types = tree_of(config, rows=ROWS)
-        model = ENCODERS[name](spec, "member", edge_types, channels=8, hops=len(config.fanout))
+        model = ENCODERS[name](spec, edge_types, channels=8, hops=len(config.fanout))
         assert model(tree).shape == (5, 8)
 
 
@@ -185,4 +185,4 @@ def test_the_names_are_classes():
     assert {"sage": HeteroSAGE, "hgt": HGT} == ENCODERS
     _, spec, edge_types = tree_of()
     with pytest.raises(ValueError, match="no multiple of 4 heads"):
-        HGT(spec, "member", edge_types, channels=10, hops=2)
+        HGT(spec, edge_types, channels=10, hops=2)
