@@ -32,7 +32,8 @@ from graphml.nn.features import FeatureSpec, encode, fit_features
 from graphml.nn.heads import NodeHead
 from graphml.nn.inputs import NodeInput
 from graphml.nn.sage import HeteroSAGE
-from graphml.nn.tree import Tables, Tree
+from graphml.nn.tables import Tables
+from graphml.nn.tree import Tree
 from graphml.sampling.temporal import TemporalSampler
 from graphml.tables.frames import TIME
 
@@ -76,46 +77,36 @@ class ByPyG(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(_CHANNELS) for _ in range(2))
         self.head = NodeHead(_CHANNELS)
 
-    def forward(self, tree: Tree, edges: EdgeList, members: list[Tensor], seeds: int) -> Tensor:
-        """``members``: of each node type's list, the rows of its parts, as ``edge_lists`` made them."""
-        x = self.inputs(tree, members)
+    def forward(self, tree: Tree, edges: EdgeList) -> Tensor:
+        """Return the seeds' logits."""
+        x = self.inputs(tree)
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = {name: torch.relu(norm(value)) for name, value in conv(x, edges).items()}
-        result: Tensor = self.head(x["member"][:seeds])
+        result: Tensor = self.head(x["member"][: len(tree)])
         return result
 
-    def inputs(self, tree: Tree, kept: list[Tensor]) -> dict[str, Tensor]:
+    def inputs(self, tree: Tree) -> dict[str, Tensor]:
         """Return each type's node vectors, in the order of ``edge_lists``."""
         parts: dict[str, list[Tensor]] = {}
-        for place, rows in zip([SEEDS, *range(len(tree.branches))], kept, strict=True):
-            parts.setdefault(tree.node_type(place), []).append(self.nodes(tree.group(place))[rows])
+        for place in tree.depths:
+            parts.setdefault(tree.node_type(place), []).append(self.nodes(tree.group(place)))
         return {name: torch.cat(some) for name, some in parts.items()}
 
 
-def edge_lists(tree: Tree) -> tuple[EdgeList, list[Tensor]]:
-    """Return the sample as PyG wants it: an edge list a type, and which slots are nodes."""
-    kept, begin, sizes = [], {}, dict.fromkeys(("member", "product", "device", "address"), 0)
-    places = [SEEDS, *range(len(tree.branches))]
-    number = {}
-    for place in places:
-        mask = (
-            torch.ones(len(tree), dtype=torch.bool)
-            if place == SEEDS
-            else tree.branches[place].mask.reshape(-1) > 0
-        )
-        kept.append(mask.nonzero().squeeze(1))
+def edge_lists(tree: Tree) -> EdgeList:
+    """Return the sample as PyG wants it: an edge list a type, nodes numbered by ``inputs``'s order."""
+    begin, sizes = {}, dict.fromkeys(("member", "product", "device", "address"), 0)
+    for place in tree.depths:
         name = tree.node_type(place)
         begin[place] = sizes[name]
-        sizes[name] += len(kept[-1])
-        number[place] = mask.cumsum(0) - 1
+        sizes[name] += len(tree) if place == SEEDS else tree.blocks[place].edges
     edges: dict[Any, list[Tensor]] = {}
-    for place, branch in enumerate(tree.branches):
-        slots = kept[place + 1]
-        child = begin[place] + torch.arange(len(slots))
-        parent = begin[branch.parent] + number[branch.parent][slots // branch.fanout]
-        source, relation, target = branch.edge_type
-        edges.setdefault((target, relation, source), []).append(torch.stack([child, parent]))
-    return {key: torch.cat(some, dim=1) for key, some in edges.items()}, kept
+    for place, block in enumerate(tree.blocks):
+        child = begin[place] + torch.arange(block.edges)
+        source, relation, target = block.edge_type
+        pairs = torch.stack([child, begin[block.parent] + block.row])
+        edges.setdefault((target, relation, source), []).append(pairs)
+    return {key: torch.cat(some, dim=1) for key, some in edges.items()}
 
 
 def step_time(model: nn.Module, logits: Callable[[int], Tensor], rounds: int) -> float:
@@ -175,14 +166,12 @@ def main() -> int:
     torch.manual_seed(0)
     peer = ByPyG(bare, edge_types)
     start = time.perf_counter()
-    lists = [
-        (Tree(sample, tables, _CPU), *edge_lists(Tree(sample, tables, _CPU))) for sample in samples
-    ]
+    trees = [Tree(sample, tables, _CPU) for sample in samples]
+    lists = [edge_lists(tree) for tree in trees]
     listing = (time.perf_counter() - start) / len(samples)
 
     def theirs(number: int) -> Tensor:
-        tree, edges, kept = lists[number]
-        result: Tensor = peer(tree, edges, kept, seeds)
+        result: Tensor = peer(trees[number], lists[number])
         return result
 
     seconds["PyG edge lists"] = step_time(peer, theirs, rounds)

@@ -1,4 +1,4 @@
-"""Trees of edges around seeds, in arrays of fixed width: what samplers make and networks read."""
+"""Trees of edges around seeds: what samplers make and networks read."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ SEEDS = -1
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Block:
-    """Edges drawn along one edge type from the nodes of one other block, or from the seeds.
+    """Edges drawn along one edge type from the nodes at the ends of one other block, or from the seeds.
 
-    The parents of a block are all slots of the block before it, empty ones too, so that seed ``i``
-    owns the rows ``[i * slots, (i + 1) * slots)`` of every array. Arrays are numpy's on the CPU,
-    torch's on a device.
+    Edges stand by parent: those of parent ``p`` are the next ``count[p]`` after those of the
+    parents before. Parents are the edges of the block before, each by its neighbour, so that edge
+    ``e`` here is parent ``e`` of the blocks that begin here. Arrays are numpy's on the CPU, torch's on
+    a device.
 
     Attributes:
         edge_type: (source, relation, target); parents are of type source, neighbours of target.
         parent: Place of the parents' block in ``Sample.blocks``; ``SEEDS`` for the seeds.
-        position: Place of each edge in the adjacency, int64 [parents, fanout]; −1 where empty.
-        neighbor: Dense id of its target, [parents, fanout]; 0 where empty.
-        time: Microseconds since 1970, int64 [parents, fanout]; 0 where empty.
-        count: Edges drawn, int64 [parents]; they fill the first slots.
+        row: Parent of each edge, int64 [edges].
+        position: Place of each edge in the adjacency, int64 [edges].
+        neighbor: Dense id of its target, [edges].
+        time: Microseconds since 1970, int64 [edges].
+        count: Edges drawn from each parent, int64 [parents].
         degree: Edges there were to draw from, by then, int64 [parents]; repeats count.
     """
 
     edge_type: EdgeType
     parent: int
+    row: Any
     position: Any
     neighbor: Any
     time: Any
@@ -38,9 +41,9 @@ class Block:
     degree: Any
 
     @property
-    def fanout(self) -> int:
-        """Slots a parent has."""
-        return int(self.position.shape[1])
+    def edges(self) -> int:
+        """Edges drawn."""
+        return len(self.position)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -62,4 +65,4 @@ class Sample:
     @property
     def edges(self) -> int:
         """Edges drawn, over all seeds."""
-        return sum(int(block.count.sum()) for block in self.blocks)
+        return sum(block.edges for block in self.blocks)

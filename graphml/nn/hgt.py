@@ -1,4 +1,4 @@
-"""The heterogeneous graph transformer over trees: attention within slots, no scatter."""
+"""The heterogeneous graph transformer over trees: attention over each node's edges."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.utils import softmax
 
 from graphml.graph.trees import SEEDS
 from graphml.nn.features import FeatureSpec
@@ -51,7 +52,7 @@ class HGT(nn.Module):
     def forward(self, tree: Tree) -> Tensor:
         """Return the seeds' vectors, float32 [seeds, channels]."""
         last = len(self.layers)
-        depth = {SEEDS: 0, **dict(enumerate(tree.depths))}
+        depth = tree.depths
         hidden: dict[int, Tensor] = {
             place: torch.relu(self.nodes(tree.group(place)))
             for place in depth
@@ -103,11 +104,10 @@ class _Layer(nn.Module):
         scores, values = zip(
             *(self._branch(tree, child, query, hidden[child]) for child in children), strict=True
         )
-        mask = torch.cat([tree.branches[child].mask for child in children], dim=1)
-        score = torch.cat(scores, dim=1).masked_fill(mask[:, :, None] == 0, -1e9)
-        # A node without a neighbour attends to nothing: all its scores are alike, so mask again.
-        attention = torch.softmax(score, dim=1) * mask[:, :, None]
-        told = (attention[..., None] * torch.cat(values, dim=1)).sum(dim=1).flatten(1)
+        row = torch.cat([tree.blocks[child].row for child in children])
+        attention = softmax(torch.cat(scores), row, num_nodes=len(own))
+        weighed = (attention[..., None] * torch.cat(values)).flatten(1)
+        told = own.new_zeros((len(own), weighed.shape[1])).index_add(0, row, weighed)
         new = self.dropout(self.out[end](nn.functional.gelu(told)))
         gate = torch.sigmoid(self.skip[end])
         result: Tensor = gate * new + (1 - gate) * own
@@ -116,20 +116,17 @@ class _Layer(nn.Module):
     def _branch(
         self, tree: Tree, child: int, query: Tensor, below: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return scores [parents, fanout, heads] and values [parents, fanout, heads, width]."""
-        branch = tree.branches[child]
-        key, end = relation_key(branch.edge_type), branch.edge_type[2]
-        vectors = below.view(-1, branch.fanout, below.shape[-1])
-        vectors = vectors + self.carried[key](tree.edges(child))
-        keys = torch.einsum("pkhi,hij->pkhj", self._split(self.key[end](vectors)), self.attend[key])
-        values = torch.einsum(
-            "pkhi,hij->pkhj", self._split(self.value[end](vectors)), self.tell[key]
-        )
-        score = (query[:, None] * keys).sum(dim=-1) * self.prior[key] / math.sqrt(keys.shape[-1])
+        """Return scores [edges, heads] and values [edges, heads, width] of one block."""
+        key, end = relation_key(tree.edge_type(child)), tree.node_type(child)
+        vectors = below + self.carried[key](tree.edges(child))
+        keys = torch.einsum("ehi,hij->ehj", self._split(self.key[end](vectors)), self.attend[key])
+        values = torch.einsum("ehi,hij->ehj", self._split(self.value[end](vectors)), self.tell[key])
+        asked = query[tree.blocks[child].row]
+        score = (asked * keys).sum(dim=-1) * self.prior[key] / math.sqrt(keys.shape[-1])
         return score, values
 
     def _split(self, vectors: Tensor) -> Tensor:
-        return vectors.view(*vectors.shape[:-1], self.heads, -1)
+        return vectors.view(*vectors.shape[:-1], self.heads, vectors.shape[-1] // self.heads)
 
 
 def _matrices(heads: int, width: int) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from graphml.nn.features import FeatureSpec
-from graphml.nn.tree import Group
+from graphml.nn.tree import Group, Tree
 from graphml.schema import EdgeType
 
 _EMBEDDED = 8
@@ -46,55 +46,43 @@ class NodeInput(nn.Module):
 
     def forward(self, group: Group) -> Tensor:
         """Return the vectors of all nodes, float32 [nodes, channels]."""
-        parts = [group.age, group.dense[group.rows]]
-        for place, table in enumerate(self._tables(group)):
-            parts.append(table(group.codes[group.rows, place]))
-        result: Tensor = self.linear[group.node_type](torch.cat(parts, dim=-1))
-        if group.node_type in self.known:
-            result = result + self.known[group.node_type](self._shown(group.known))
-        return result
+        result: Tensor = self.linear[group.node_type](self._together(group))
+        own = self._own(group)
+        return result if own is None else result + own
 
-    def mean(self, group: Group, weight: Tensor) -> Tensor:
-        """Return the weighted sums of vectors, float32 [parents, channels].
+    def mean(self, group: Group, tree: Tree, place: int) -> Tensor:
+        """Return the mean of the vectors by parent, 0 without any, float32 [parents, channels].
 
-        The same as ``forward`` and then summed; but what is linear may be summed first, so that no
-        vector of a slot is ever made.
-
-        Args:
-            group: The slots of some parents.
-            weight: Of each slot, 0 or summing up to 1, float32 [parents, fanout].
+        The same as ``forward`` and then the mean; but what is linear may be averaged first, while
+        it is narrow.
         """
-        parents, fanout = weight.shape
-        rows = group.rows.view(parents, fanout)
-        parts = [torch.bmm(weight.unsqueeze(1), group.age.view(parents, fanout, 1)).squeeze(1)]
-        if group.dense.shape[1]:
-            parts.append(_bag(rows, group.dense, weight))
-        for place, table in enumerate(self._tables(group)):
-            parts.append(_bag(group.codes[:, place][rows], table.weight, weight))
         linear = cast(nn.Linear, self.linear[group.node_type])
-        total = torch.cat(parts, dim=-1) @ linear.weight.t()
-        total = total + weight.sum(dim=1, keepdim=True) * linear.bias
-        if group.node_type in self.known:
-            own = cast(nn.Embedding, self.known[group.node_type])
-            shown = self._shown(group.known).view(parents, fanout)
-            total = total + _bag(shown, own.weight, weight)
-        return total
+        there = (tree.blocks[place].count > 0).to(linear.weight.dtype)[:, None]
+        narrow = tree.mean(place, self._together(group))
+        result: Tensor = narrow @ linear.weight.t() + there * linear.bias
+        own = self._own(group)
+        return result if own is None else result + tree.mean(place, own)
 
-    def _shown(self, known: Tensor) -> Tensor:
-        """Return ``known``, in training with a tenth taken for strangers: they must mean something."""
-        if not self.training:
-            return known
-        return torch.where(torch.rand(known.shape, device=known.device) < _STRANGERS, 0, known)
-
-    def _tables(self, group: Group) -> list[nn.Embedding]:
+    def _together(self, group: Group) -> Tensor:
         tables = cast(nn.ModuleList, self.categories[group.node_type])
-        return [cast(nn.Embedding, table) for table in tables]
+        embedded = [table(group.codes[:, place]) for place, table in enumerate(tables)]
+        return torch.cat([group.numbers, *embedded], dim=-1) if embedded else group.numbers
+
+    def _own(self, group: Group) -> Tensor | None:
+        """Return the nodes' own vectors; in training a tenth are taken for strangers.
+
+        So the strangers' vector comes to mean something.
+        """
+        if group.node_type not in self.known:
+            return None
+        known = group.known
+        if self.training:
+            chance = torch.rand(known.shape, device=known.device)
+            known = torch.where(chance < _STRANGERS, 0, known)
+        result: Tensor = self.known[group.node_type](known)
+        return result
 
 
 def _small(table: nn.Embedding) -> nn.Embedding:
     nn.init.normal_(table.weight, std=0.1)
     return table
-
-
-def _bag(rows: Tensor, table: Tensor, weight: Tensor) -> Tensor:
-    return nn.functional.embedding_bag(rows, table, mode="sum", per_sample_weights=weight)

@@ -1,4 +1,4 @@
-"""GraphSAGE over trees of many edge types: masked means and matrix products, no scatter."""
+"""GraphSAGE over trees of many edge types: means over runs of edges, then matrix products."""
 
 from __future__ import annotations
 
@@ -48,35 +48,24 @@ class HeteroSAGE(nn.Module):
 
     def forward(self, tree: Tree) -> Tensor:
         """Return the seeds' vectors, float32 [seeds, channels]."""
-        last = len(self.layers)
-        depth = {SEEDS: 0, **dict(enumerate(tree.depths))}
-        inner = [place for place in depth if depth[place] < last]
-        hidden: dict[int, Tensor] = {place: self.nodes(tree.group(place)) for place in inner}
+        last, depth = len(self.layers), tree.depths
+        hidden: dict[int, Tensor] = {
+            place: self.nodes(tree.group(place)) for place in depth if depth[place] < last
+        }
         for number, layer in enumerate(self.layers, 1):
+            places = [place for place in hidden if depth[place] <= last - number]
             # The outermost nodes are only ever part of a mean, and their vectors are never made.
             below = {
                 child: (
-                    _mean(tree, child, hidden[child])
+                    tree.mean(child, hidden[child])
                     if child in hidden
-                    else self.nodes.mean(tree.group(child), tree.weight(child))
+                    else self.nodes.mean(tree.group(child), tree, child)
                 )
-                for place in hidden
+                for place in places
                 for child in tree.children.get(place, ())
-                if depth[place] <= last - number
             }
-            hidden = {
-                place: layer(tree, place, vectors, below)
-                for place, vectors in hidden.items()
-                if depth[place] <= last - number
-            }
+            hidden = {place: layer(tree, place, hidden[place], below) for place in places}
         return hidden[SEEDS]
-
-
-def _mean(tree: Tree, child: int, vectors: Tensor) -> Tensor:
-    """Return the mean of a branch's vectors by parent, float32 [parents, channels]."""
-    weight = tree.weight(child)
-    slots = vectors.view(*weight.shape, vectors.shape[-1])
-    return torch.bmm(weight.unsqueeze(1), slots).squeeze(1)
 
 
 class _Layer(nn.Module):
@@ -113,11 +102,10 @@ class _Layer(nn.Module):
         """
         total = self.own[tree.node_type(place)](vectors)
         for child in tree.children.get(place, ()):
-            branch = tree.branches[child]
-            key = relation_key(branch.edge_type)
+            key = relation_key(tree.edge_type(child))
             total = total + self.neighbors[key](below[child])
             if key in self.carried:
-                carried = torch.cat([tree.mean_edges(child), branch.degree], dim=-1)
+                carried = torch.cat([tree.mean_edges(child), tree.degree(child)], dim=-1)
                 total = total + self.carried[key](carried)
         result: Tensor = self.dropout(torch.relu(self.norm(total)))
         return result

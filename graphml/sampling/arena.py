@@ -7,38 +7,38 @@ memory is kept: arrays are views of it, and each view counts as a user of what i
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_KEPT = 8
-"""Pieces kept; a loader that reads ahead holds three or so."""
-_ALIGN = 64
+_KEPT = 256
+"""Pieces kept; a loader that reads ahead holds a few samples of some dozen arrays."""
+_LEAST = 1 << 12
 
 
 class Arena:
     """Hands out arrays whose memory comes back when the last view of them is gone."""
 
     def __init__(self) -> None:
-        self._pieces: list[NDArray[np.uint8]] = []
+        self._pieces: dict[int, list[NDArray[np.uint8]]] = {}
 
-    def arrays(self, shapes: Sequence[tuple[tuple[int, ...], np.dtype[Any]]]) -> list[NDArray[Any]]:
-        """Return unwritten arrays of these shapes and types, all in one piece of memory."""
-        sizes = [int(np.prod(shape)) * dtype.itemsize for shape, dtype in shapes]
-        begins = np.cumsum([0, *(-(-size // _ALIGN) * _ALIGN for size in sizes)])
-        piece = self._piece(int(begins[-1]))
-        return [
-            piece[begin : begin + size].view(dtype).reshape(shape)
-            for begin, size, (shape, dtype) in zip(begins, sizes, shapes, strict=False)
-        ]
+    def array(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """Return an unwritten array."""
+        kind = np.dtype(dtype)
+        size = int(np.prod(shape)) * kind.itemsize
+        result: NDArray[Any] = self._piece(size)[:size].view(kind).reshape(shape)
+        return result
 
     def _piece(self, size: int) -> NDArray[np.uint8]:
-        for piece in self._pieces:
+        """Return a piece of the next power of two that nobody looks at, else a new one."""
+        room = max(_LEAST, 1 << (size - 1).bit_length()) if size else _LEAST
+        pieces = self._pieces.setdefault(room, [])
+        for piece in pieces:
             # The list, the loop and the count itself use it: nobody else does.
-            if len(piece) >= size and sys.getrefcount(piece) <= 3:
+            if sys.getrefcount(piece) <= 3:
                 return piece
-        piece = np.empty(size, dtype=np.uint8)
-        self._pieces = [*self._pieces[-_KEPT + 1 :], piece]
-        return piece
+        pieces.append(np.empty(room, dtype=np.uint8))
+        if len(pieces) > _KEPT:
+            pieces.pop(0)
+        return pieces[-1]

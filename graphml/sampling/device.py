@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from graphml.config import SampleConfig
 from graphml.graph.build import Graph
 from graphml.graph.trees import SEEDS, Block, Sample
-from graphml.sampling import kernels
+from graphml.sampling.kernels import CHILD, GOLDEN, MIX_1, MIX_2, SCAN, SMALL, TRIES
 from graphml.sampling.plan import Step, plan_of
 from graphml.sampling.temporal import check_seeds, fanouts, follows_links, gaps_of, order_codes
 from graphml.schema import EdgeType
@@ -28,9 +28,7 @@ def _signed(number: np.uint64) -> int:
     return int(np.uint64(number).astype(np.int64))
 
 
-_GOLDEN, _SLOT, _M1, _M2 = (
-    _signed(c) for c in (kernels._GOLDEN, kernels._SLOT, kernels._M1, kernels._M2)
-)
+_GOLDEN, _CHILD, _M1, _M2 = (_signed(c) for c in (GOLDEN, CHILD, MIX_1, MIX_2))
 
 
 def _shifted(z: Tensor, bits: int) -> Tensor:
@@ -42,10 +40,6 @@ def _mix(z: Tensor) -> Tensor:
     z = (z ^ _shifted(z, 30)) * _M1
     z = (z ^ _shifted(z, 27)) * _M2
     return z ^ _shifted(z, 31)
-
-
-def _state(key: Tensor, salt: int, slot: Tensor) -> Tensor:
-    return _mix(key ^ _mix((slot + 1) * _SLOT ^ salt))
 
 
 def _draw(state: Tensor, number: Tensor | int) -> Tensor:
@@ -63,7 +57,7 @@ def _below(random: Tensor, limit: Tensor) -> Tensor:
     """Return numbers in [0, limit) from 64 random bits each; 0 where there is none."""
     small = _shifted(_shifted(random, 32) * limit, 32)
     large = _shifted(random, 1) % limit.clamp(min=1)
-    return torch.where(limit < kernels._SMALL, small, large)
+    return torch.where(limit < SMALL, small, large)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -135,20 +129,25 @@ class DeviceSampler:
         check_seeds(seeds, len(self.graph.nodes[self.seed_type]), self.seed_type)
         own = np.full(len(seeds), -1, dtype=np.int64) if order is None else order
         choosing = self.config.distinct or order is not None
-        moment, keys, hidden = (
-            self._here(array) for array in (as_of, key.view(np.int64), own.astype(np.int64))
-        )
+        moment, keys = self._here(as_of), self._here(key.view(np.int64))
+        hidden = self._here(own.astype(np.int64))
         roots = self._here(seeds)
+        ends = {SEEDS: (roots, torch.arange(len(roots), device=self.device), keys)}
         blocks: list[Block] = []
         for step in self.plan:
-            if step.parent == SEEDS:
-                parents, filled = roots, torch.ones_like(roots, dtype=torch.bool)
-            else:
-                before = blocks[step.parent]
-                parents, filled = before.neighbor.reshape(-1), (before.position >= 0).reshape(-1)
-            each = [array.repeat_interleave(step.slots) for array in (moment, keys, hidden)]
-            blocks.append(self._block(step, parents, filled, *each, choosing=choosing))
+            ids, seed, chance = ends[step.parent]
+            block = self._block(step, ids, moment[seed], chance, hidden[seed], choosing=choosing)
+            if not step.ends:
+                keys = self._keys(step, block, chance)
+                ends[len(blocks)] = (block.neighbor, seed[block.row], keys)
+            blocks.append(block)
         return Sample(seed_type=self.seed_type, seeds=roots, as_of=moment, blocks=tuple(blocks))
+
+    def _keys(self, step: Step, block: Block, key: Tensor) -> Tensor:
+        """Return the keys of the nodes at a block's ends."""
+        slot = torch.arange(block.edges, device=self.device)
+        slot = slot - (block.count.cumsum(0) - block.count)[block.row]
+        return _draw(_mix(key ^ step.salt ^ _CHILD)[block.row], slot)
 
     def _here(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(np.array(array)).to(self.device)
@@ -176,7 +175,6 @@ class DeviceSampler:
         self,
         step: Step,
         parents: Tensor,
-        filled: Tensor,
         as_of: Tensor,
         key: Tensor,
         own: Tensor,
@@ -184,31 +182,28 @@ class DeviceSampler:
         choosing: bool,
     ) -> Block:
         edges = self._adjacency(step.edge_type)
-        low, high = _known(edges, parents.long(), filled, as_of)
-        slot = torch.arange(len(parents), device=self.device) % step.slots
-        drawing = _Parents(low=low, high=high, own=own, state=_state(key, step.salt, slot))
+        low, high = _known(edges, parents.long(), as_of)
+        drawing = _Parents(low=low, high=high, own=own, state=_mix(key ^ step.salt))
         recent = self.config.strategy == "recent"
         if choosing:
-            position = _choose(edges, drawing, step.fanout, recent=recent)
+            places = _choose(edges, drawing, step.fanout, recent=recent)
         else:
-            position = _latest(drawing, step.fanout) if recent else _floyd(drawing, step.fanout)
-        there = position >= 0
-        place = position.clamp(min=0)
-        none = edges.target.numel() == 0
-        neighbor = place.to(edges.target.dtype) if none else edges.target[place]
-        time = place if none else edges.time[place]
+            places = _latest(drawing, step.fanout) if recent else _floyd(drawing, step.fanout)
+        there = places >= 0
+        position = places[there]
         return Block(
             edge_type=step.edge_type,
             parent=step.parent,
+            row=there.nonzero()[:, 0],
             position=position,
-            neighbor=torch.where(there, neighbor, torch.zeros_like(neighbor)),
-            time=torch.where(there, time, torch.zeros_like(time)),
+            neighbor=edges.target[position],
+            time=edges.time[position],
             count=there.sum(dim=1),
             degree=high - low,
         )
 
 
-def _known(edges: _Edges, parents: Tensor, filled: Tensor, as_of: Tensor) -> tuple[Tensor, Tensor]:
+def _known(edges: _Edges, parents: Tensor, as_of: Tensor) -> tuple[Tensor, Tensor]:
     """Return where the edges of each parent by then begin and end, by halving."""
     low = edges.indptr[parents]
     start, end = low, edges.indptr[parents + 1]
@@ -218,7 +213,7 @@ def _known(edges: _Edges, parents: Tensor, filled: Tensor, as_of: Tensor) -> tup
         past = open_ & (edges.time[middle.clamp(max=edges.time.numel() - 1)] <= as_of)
         low = torch.where(past, middle + 1, low)
         end = torch.where(open_ & ~past, middle, end)
-    return torch.where(filled, start, 0), torch.where(filled, low, 0)
+    return start, low
 
 
 def _latest(parents: _Parents, fanout: int) -> Tensor:
@@ -258,7 +253,7 @@ def _choose(edges: _Edges, parents: _Parents, fanout: int, *, recent: bool) -> T
     known = parents.high - parents.low
     rest = torch.nonzero(known > 0).squeeze(1)
     if not recent:
-        many = torch.nonzero(known > kernels.SCAN).squeeze(1)
+        many = torch.nonzero(known > SCAN).squeeze(1)
         found = _try(edges, parents.where(many), fanout)
         done = (found >= 0).all(dim=1)
         position[many[done]] = found[done]
@@ -282,7 +277,7 @@ def _try(edges: _Edges, parents: _Parents, fanout: int) -> Tensor:
     position = torch.full((len(known), fanout), -1, dtype=torch.int64, device=known.device)
     drawn = torch.zeros_like(known)
     row = torch.arange(len(known), device=known.device)
-    for number in range(kernels.TRIES * fanout if len(known) else 0):
+    for number in range(TRIES * fanout if len(known) else 0):
         place = parents.low + _below(_draw(parents.state, number), known)
         good = _allowed(edges, place, parents.high, parents.own) & (drawn < fanout)
         good &= (position != place[:, None]).all(dim=1)

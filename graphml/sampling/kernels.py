@@ -1,9 +1,9 @@
 """Drawing edges in time, on the CPU: loops over parents that release the lock and share nothing.
 
-Chance is a counter, not a state: the ``j``-th draw of a parent is splitmix64 (Steele, Lea, Flood
-2014) of its seed's key, the block's path, its slot in the seed's tree and ``j``. So a draw depends neither
-on threads nor on the batch nor on dense ids, which later nodes would move. ``device`` draws the
-same with torch.
+Chance is a counter, not a state. Every node of a tree has a key; its draws along an edge type are
+the numbers of splitmix64 (Steele, Lea, Flood 2014) from key and edge type on, and its children's
+keys are further numbers of the same. So a draw depends neither on threads nor on the batch nor on
+dense ids, which later nodes would move. ``device`` draws the same with torch.
 """
 
 from __future__ import annotations
@@ -16,336 +16,212 @@ from numpy.typing import NDArray
 
 SCAN = 32
 """Up to so many edges are looked at one by one when not every edge may be drawn."""
+SHIFT = 4
+STRIDE = 1 << SHIFT
+"""Edges between two times that are looked at first."""
 GROUP = 64
 """Parents that are looked up together."""
 TRIES = 8
 """Draws an edge wanted, before all edges are looked at after all."""
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_SLOT = np.uint64(0xD1B54A32D192ED03)
-_M1 = np.uint64(0xBF58476D1CE4E5B9)
-_M2 = np.uint64(0x94D049BB133111EB)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+CHILD = np.uint64(0xD1B54A32D192ED03)
+MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+MIX_2 = np.uint64(0x94D049BB133111EB)
+SMALL = 1 << 31
+"""Below so many, 32 bits choose."""
 _S27, _S30, _S31, _S32 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
 _ONE = np.uint64(1)
-_SMALL = 1 << 31
+
+Ints = NDArray[np.int64]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def _mix(z: Any) -> Any:
-    z = (z ^ (z >> _S30)) * _M1
-    z = (z ^ (z >> _S27)) * _M2
+    z = (z ^ (z >> _S30)) * MIX_1
+    z = (z ^ (z >> _S27)) * MIX_2
     return z ^ (z >> _S31)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _state(key: Any, salt: Any, slot: Any) -> Any:
-    """Return where the draws of one parent begin."""
-    return _mix(key ^ _mix(np.uint64(salt) ^ np.uint64(slot + 1) * _SLOT))
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
 def _draw(state: Any, number: Any) -> Any:
-    return _mix(state + np.uint64(number + 1) * _GOLDEN)
+    return _mix(state + np.uint64(number + 1) * GOLDEN)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def _below(random: Any, limit: Any) -> Any:
     """Return a number in [0, limit) from 64 random bits."""
-    if limit < _SMALL:
+    if limit < SMALL:
         return np.int64(((random >> _S32) * np.uint64(limit)) >> _S32)
     return np.int64((random >> _ONE) % np.uint64(limit))
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _known_until(time: Any, low: Any, high: Any, as_of: Any) -> Any:
-    """Return the end of the edges of ``[low, high)`` that are not after ``as_of``."""
-    if low == high or time[high - 1] <= as_of:
-        return high
-    if time[low] > as_of:
-        return low
-    while low < high:
-        middle = (low + high) >> 1
-        if time[middle] <= as_of:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
 @numba.njit(cache=True, nogil=True)
-def draw(
-    indptr: NDArray[np.int64],
-    target: NDArray[Any],
-    time: NDArray[np.int64],
+def look_up(
+    indptr: Ints,
+    time: Ints,
+    coarse: Ints,
     parents: NDArray[Any],
-    filled: NDArray[np.bool_],
-    as_of: NDArray[np.int64],
-    key: NDArray[np.uint64],
-    salt: int,
-    recent: bool,
-    position: NDArray[np.int64],
-    neighbor: NDArray[Any],
-    when: NDArray[np.int64],
-    count: NDArray[np.int64],
-    degree: NDArray[np.int64],
+    seed: Ints,
+    as_of: Ints,
+    low: Ints,
+    known: Ints,
 ) -> None:
-    """Draw up to ``fanout`` edges of each parent among those by then, all of which may be drawn.
+    """Write where each parent's edges begin and how many there are by its seed's moment.
 
-    Uniform without replacement by Floyd's method (Bentley, Floyd 1987); ``recent``: the latest.
+    First between every ``STRIDE``-th time, which all fit near the processor, then within one
+    stride, which is two lines of memory. A group of parents is halved in turn, without a branch on
+    what is read: while memory looks one up, it looks the others up too.
 
     Args:
-        indptr: Of the adjacency, like ``target`` and ``time``.
-        target: Of the adjacency.
+        indptr: Of the adjacency.
         time: Of the adjacency.
-        parents: Dense ids, seed by seed, as many for each.
-        filled: Which parents there are; of the others nothing is drawn.
+        coarse: Every ``STRIDE``-th of ``time``.
+        parents: Dense ids.
+        seed: Per parent, its seed.
         as_of: Per seed.
-        key: Per seed.
-        salt: Of the block's path.
-        recent: Latest first instead of uniform.
-        position: As in ``Block``; this and what follows is written in full.
-        neighbor: As in ``Block``.
-        when: ``Block.time``.
-        count: As in ``Block``.
-        degree: As in ``Block``.
+        low: Written in full.
+        known: Written in full.
     """
-    slots, fanout = len(parents) // max(len(as_of), 1), position.shape[1]
-    # Flat, because a row taken out of an array would be counted as one more user of it.
-    places, ids, times = position.reshape(-1), neighbor.reshape(-1), when.reshape(-1)
-    low, high, moment, left, root, turn = np.empty((6, GROUP), dtype=np.int64)
+    moment, first, left, end, touched = np.empty((5, GROUP), dtype=np.int64)
     for begin in range(0, len(parents), GROUP):
         rows = min(GROUP, len(parents) - begin)
-        seed, slot = begin // slots, begin % slots
         for row in range(rows):
             node = parents[begin + row]
-            low[row] = indptr[node]
-            left[row] = indptr[node + 1] - low[row] if filled[begin + row] else 0
-            moment[row], root[row], turn[row] = as_of[seed], seed, slot
-            slot += 1
-            if slot == slots:
-                seed, slot = seed + 1, 0
-        _known(time, rows, moment, low, left, high)
+            low[begin + row] = indptr[node]
+            end[row] = indptr[node + 1]
+            moment[row] = as_of[seed[begin + row]]
         for row in range(rows):
-            known, at = high[row] - low[row], (begin + row) * fanout
-            degree[begin + row] = known
-            count[begin + row] = min(known, fanout)
-            if recent or known <= fanout:
-                _in_line(low[row], high[row], count[begin + row], recent, places, at)
-            else:
-                state = _state(key[root[row]], salt, turn[row])
-                _floyd(low[row], known, fanout, state, places, at)
-        for row in range(begin, begin + rows):
-            _write(target, time, count[row], fanout, row * fanout, places, ids, times)
+            first[row] = (low[begin + row] + STRIDE - 1) >> SHIFT
+            left[row] = max(((end[row] + STRIDE - 1) >> SHIFT) - first[row], 0)
+        _halve(coarse, rows, moment, left, first)
+        for row in range(rows):
+            stop = min(first[row] * STRIDE, end[row])
+            first[row] = max(low[begin + row], (first[row] - 1) * STRIDE)
+            left[row] = max(stop - first[row], 0)
+        touched[0] = _touch(time, rows, left, first)
+        _halve(time, rows, moment, left, first)
+        for row in range(rows):
+            known[begin + row] = first[row] - low[begin + row]
 
 
 @numba.njit(cache=True, nogil=True)
-def _known(time: Any, rows: Any, moment: Any, low: Any, left: Any, high: Any) -> None:
-    """Write where the edges by then of a group of parents end.
-
-    All are halved in turn, without a branch on what is read: while memory looks one up, it looks
-    the others up too.
-    """
-    longest = np.int64(0)
+def _touch(time: Any, rows: Any, left: Any, first: Any) -> Any:
+    """Read both ends of what will be halved: so short a loop has many reads under way at once."""
+    total, end = np.int64(0), np.int64(len(time) - 1)
     for row in range(rows):
-        high[row] = low[row]
-        last = low[row] + left[row] - 1
-        if left[row] > 0 and time[last] <= moment[row]:
-            high[row], left[row] = last + 1, 0
+        total += time[min(first[row], end)] + time[min(first[row] + left[row], end)]
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def _halve(time: Any, rows: Any, moment: Any, left: Any, first: Any) -> None:
+    """Move each ``first`` past those of the ``left`` times from it on that are by then."""
+    longest, end = np.int64(0), np.int64(len(time) - 1)
+    for row in range(rows):
         longest = max(longest, left[row])
     while longest > 0:
         longest >>= 1
         for row in range(rows):
             half = left[row] >> 1
-            if left[row] > 0:
-                past = np.int64(time[high[row] + half] <= moment[row])
-                high[row] += past * (half + 1)
-                left[row] = past * (left[row] - half - 1) + (1 - past) * half
+            middle = min(first[row] + half, end)
+            past = np.int64(time[middle] <= moment[row]) & np.int64(left[row] > 0)
+            first[row] += past * (half + 1)
+            left[row] = half - past * (2 * half + 1 - left[row])
+
+
+@numba.njit(cache=True, nogil=True)
+def draw(
+    low: Ints,
+    known: Ints,
+    key: NDArray[np.uint64],
+    salt: int,
+    fanout: int,
+    recent: bool,
+    start: Ints,
+    position: Ints,
+) -> None:
+    """Write up to ``fanout`` places of each parent's known edges, all of which may be drawn.
+
+    Uniform without replacement by Floyd's method (Bentley, Floyd 1987); ``recent``: the latest.
+
+    Args:
+        low: Of ``look_up``.
+        known: Of ``look_up``.
+        key: Per parent.
+        salt: Of the edge type.
+        fanout: Most edges a parent gets.
+        recent: Latest first instead of uniform.
+        start: Per parent, where its places are written.
+        position: All places.
+    """
+    for row in range(len(low)):
+        at = start[row]
+        if recent or known[row] <= fanout:
+            last = low[row] + known[row] - 1
+            for slot in range(min(known[row], np.int64(fanout))):
+                position[at + slot] = last - slot if recent else low[row] + slot
+        else:
+            _floyd(low[row], known[row], fanout, _mix(key[row] ^ np.uint64(salt)), position, at)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _in_line(low: Any, high: Any, drawn: Any, recent: Any, places: Any, at: Any) -> None:
-    """Write the latest places from the last on, or all from the first on."""
-    for place in range(drawn):
-        places[at + place] = high - 1 - place if recent else low + place
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def _floyd(low: Any, known: Any, fanout: Any, state: Any, places: Any, at: Any) -> None:
-    """Write ``fanout`` different places of ``known`` from ``low`` on, which are more, at ``at``."""
+def _floyd(low: Any, known: Any, fanout: Any, state: Any, position: Any, at: Any) -> None:
     for slot in range(fanout):
         last = known - fanout + slot
         place = low + _below(_draw(state, slot), last + 1)
         for other in range(at, at + slot):
-            if places[other] == place:
+            if position[other] == place:
                 place = low + last
-        places[at + slot] = place
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def _write(
-    target: Any, time: Any, drawn: Any, fanout: Any, at: Any, places: Any, ids: Any, times: Any
-) -> None:
-    """Write targets and times of the places drawn for one parent, and what stands for none."""
-    for slot in range(at, at + drawn):
-        ids[slot] = target[places[slot]]
-        times[slot] = time[places[slot]]
-    for slot in range(at + drawn, at + fanout):
-        places[slot] = -1
-        ids[slot] = 0
-        times[slot] = 0
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def _allowed(place: Any, high: Any, gap: Any, event: Any, order: Any, own: Any) -> Any:
-    """Return whether an edge may be drawn: the last one to its target, of no order of the seed's."""
-    if len(gap) > 0 and gap[place] > 0 and place + gap[place] < high:
-        return False
-    return own < 0 or order[event[place]] != own
+        position[at + slot] = place
 
 
 @numba.njit(cache=True, nogil=True)
-def draw_allowed(
-    indptr: NDArray[np.int64],
+def fetch(
     target: NDArray[Any],
-    time: NDArray[np.int64],
-    event: NDArray[Any],
-    gap: NDArray[Any],
-    order: NDArray[Any],
-    parents: NDArray[Any],
-    filled: NDArray[np.bool_],
-    as_of: NDArray[np.int64],
-    own: NDArray[np.int64],
+    time: Ints,
     key: NDArray[np.uint64],
     salt: int,
-    recent: bool,
-    position: NDArray[np.int64],
+    seed: Ints,
+    begin: int,
+    start: Ints,
+    count: Ints,
+    position: Ints,
     neighbor: NDArray[Any],
-    when: NDArray[np.int64],
-    count: NDArray[np.int64],
-    degree: NDArray[np.int64],
+    when: Ints,
+    row_of: Ints,
+    child_key: NDArray[np.uint64],
+    child_seed: Ints,
 ) -> None:
-    """Draw as ``draw`` does, but no edge whose target comes again by then, nor of the seed's order.
+    """Write what the drawn places hold, whose they are, and keys for what is drawn from their ends.
 
     Args:
-        indptr: As in ``draw``, like all that is not said.
-        target: As in ``draw``.
-        time: As in ``draw``.
-        event: Record of each edge.
-        gap: How much further on the same source has the same target again, 0 for never; empty:
-            repeats are drawn like others.
-        order: Order of each record, −1 for none.
-        parents: As in ``draw``.
-        filled: As in ``draw``.
-        as_of: As in ``draw``.
-        own: Per seed, the order that must not be seen, −1 for none.
-        key: As in ``draw``.
-        salt: As in ``draw``.
-        recent: As in ``draw``.
-        position: As in ``draw``.
-        neighbor: As in ``draw``.
-        when: As in ``draw``.
-        count: As in ``draw``.
-        degree: As in ``draw``.
+        target: Of the adjacency.
+        time: Of the adjacency.
+        key: Per parent.
+        salt: Of the edge type.
+        seed: Per parent.
+        begin: Number of the first parent.
+        start: Per parent, where its places stand.
+        count: Per parent, how many.
+        position: All places.
+        neighbor: Targets; this and what follows is written for all these parents' places.
+        when: Times.
+        row_of: Number of the parent.
+        child_key: Keys; empty where nothing is drawn from the ends.
+        child_seed: Seeds; empty likewise.
     """
-    slots = len(parents) // max(len(as_of), 1)
-    fanout = position.shape[1]
-    flat, ids, times = position.reshape(-1), neighbor.reshape(-1), when.reshape(-1)
-    first = np.empty(fanout, dtype=np.uint64)
-    for row in range(len(parents)):
-        low, high = np.int64(0), np.int64(0)
-        seed = row // slots
-        if filled[row]:
-            low = indptr[parents[row]]
-            high = _known_until(time, low, indptr[parents[row] + 1], as_of[seed])
-        degree[row] = high - low
-        places, mine = position[row], own[seed]
-        if recent:
-            drawn = _latest(low, high, gap, event, order, mine, places)
-        else:
-            state = _state(key[seed], salt, row - seed * slots)
-            drawn = np.int64(-1)
-            if high - low > SCAN:
-                drawn = _try(low, high, gap, event, order, mine, state, places)
-            if drawn < 0:
-                drawn = _least(low, high, gap, event, order, mine, state, places, first)
-        count[row] = drawn
-        _write(target, time, drawn, fanout, row * fanout, flat, ids, times)
-
-
-@numba.njit(cache=True, nogil=True)
-def _latest(low: Any, high: Any, gap: Any, event: Any, order: Any, own: Any, places: Any) -> Any:
-    drawn = np.int64(0)
-    place = high - 1
-    while place >= low and drawn < len(places):
-        if _allowed(place, high, gap, event, order, own):
-            places[drawn] = place
-            drawn += 1
-        place -= 1
-    return drawn
-
-
-@numba.njit(cache=True, nogil=True)
-def _try(
-    low: Any, high: Any, gap: Any, event: Any, order: Any, own: Any, state: Any, places: Any
-) -> Any:
-    """Draw again whatever is not allowed or drawn already; −1 if that takes too long."""
-    drawn = np.int64(0)
-    for number in range(TRIES * len(places)):
-        place = low + _below(_draw(state, number), high - low)
-        again = not _allowed(place, high, gap, event, order, own)
-        for other in range(drawn):
-            again = again or places[other] == place
-        if not again:
-            places[drawn] = place
-            drawn += 1
-            if drawn == len(places):
-                return drawn
-    return np.int64(-1)
-
-
-@numba.njit(cache=True, nogil=True)
-def _least(
-    low: Any,
-    high: Any,
-    gap: Any,
-    event: Any,
-    order: Any,
-    own: Any,
-    state: Any,
-    places: Any,
-    first: Any,
-) -> Any:
-    """Give every edge a random rank and keep the least ones, in that order."""
-    drawn = np.int64(0)
-    ranks = _mix(state)  # not the draws that have just failed
-    for place in range(low, high):
-        if not _allowed(place, high, gap, event, order, own):
-            continue
-        rank = _draw(ranks, place - low) >> _ONE
-        if drawn == len(places) and rank >= first[drawn - 1]:
-            continue
-        slot = min(drawn, np.int64(len(places) - 1))
-        while slot > 0 and first[slot - 1] > rank:
-            first[slot] = first[slot - 1]
-            places[slot] = places[slot - 1]
-            slot -= 1
-        first[slot] = rank
-        places[slot] = place
-        drawn = min(drawn + 1, np.int64(len(places)))
-    return drawn
-
-
-@numba.njit(cache=True, nogil=True)
-def gaps(
-    indptr: NDArray[np.int64], target: NDArray[Any], targets: int, result: NDArray[Any]
-) -> None:
-    """Write for each edge how many places on its source has the same target again, 0 for never."""
-    place_of = np.full(targets, -1, dtype=np.int64)
-    for source in range(len(indptr) - 1):
-        for place in range(indptr[source + 1] - 1, indptr[source] - 1, -1):
-            later = place_of[target[place]]
-            result[place] = later - place if later >= 0 and later < indptr[source + 1] else 0
-            place_of[target[place]] = place
-        # A later source must not take these for its own.
-        for place in range(indptr[source], indptr[source + 1]):
-            place_of[target[place]] = -1
+    if len(start) == 0:
+        return
+    for at in range(start[0], start[-1] + count[-1]):
+        neighbor[at] = target[position[at]]
+        when[at] = time[position[at]]
+    for row in range(len(start)):
+        for at in range(start[row], start[row] + count[row]):
+            row_of[at] = begin + row
+    if len(child_key):
+        for row in range(len(start)):
+            state = _mix(key[row] ^ np.uint64(salt) ^ CHILD)
+            for slot in range(count[row]):
+                child_key[start[row] + slot] = _draw(state, slot)
+                child_seed[start[row] + slot] = seed[row]

@@ -15,23 +15,21 @@ class Step:
     """One block that will be drawn.
 
     Attributes:
-        edge_type, parent: As in ``Block``.
-        path: Relations from the seeds on; with a parent's slot it names the parent whatever other
-            edge types are followed.
-        fanout: Slots a parent has.
-        slots: Parents a seed has.
+        edge_type: That is followed.
+        parent: As in ``Block``.
+        fanout: Most edges a parent has.
+        ends: Whether no further block begins here.
     """
 
     edge_type: EdgeType
     parent: int
-    path: tuple[EdgeType, ...]
     fanout: int
-    slots: int
+    ends: bool
 
     @property
     def salt(self) -> int:
-        """A number of 63 bits that chance along this path depends on."""
-        digest = hashlib.blake2b(repr(self.path).encode(), digest_size=8).digest()
+        """A number of 63 bits that chance along this edge type depends on."""
+        digest = hashlib.blake2b(repr(self.edge_type).encode(), digest_size=8).digest()
         return int.from_bytes(digest, "little") >> 1
 
 
@@ -44,20 +42,21 @@ def plan_of(seed_type: str, fanouts: Sequence[dict[EdgeType, int]]) -> tuple[Ste
             are not followed.
 
     >>> buys, sold = ("member", "buys", "product"), ("product", "rev_buys", "member")
-    >>> [(s.edge_type[1], s.parent, s.slots) for s in plan_of("member", [{buys: 3}, {sold: 2}])]
-    [('buys', -1, 1), ('rev_buys', 0, 3)]
+    >>> [(s.edge_type[1], s.parent, s.ends) for s in plan_of("member", [{buys: 3}, {sold: 2}])]
+    [('buys', -1, False), ('rev_buys', 0, True)]
     """
     steps: list[Step] = []
-    ends: list[tuple[int, str, int, tuple[EdgeType, ...]]] = [(SEEDS, seed_type, 1, ())]
-    for fanout in fanouts:
+    ends = [(SEEDS, seed_type)]
+    for hop, fanout in enumerate(fanouts):
         following = []
-        for parent, node_type, slots, path in ends:
+        for parent, node_type in ends:
             for edge_type in sorted(fanout):
                 if edge_type[0] != node_type or fanout[edge_type] < 1:
                     continue
-                width, way = fanout[edge_type], (*path, edge_type)
-                following.append((len(steps), edge_type[2], slots * width, way))
-                step = Step(edge_type=edge_type, parent=parent, path=way, fanout=width, slots=slots)
-                steps.append(step)
+                following.append((len(steps), edge_type[2]))
+                last = hop + 1 == len(fanouts)
+                steps.append(
+                    Step(edge_type=edge_type, parent=parent, fanout=fanout[edge_type], ends=last)
+                )
         ends = following
     return tuple(steps)

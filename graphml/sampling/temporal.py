@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -19,19 +20,32 @@ from graphml.graph.build import LINKS, Graph, reverse
 from graphml.graph.trees import SEEDS, Block, Sample
 from graphml.sampling import kernels
 from graphml.sampling.arena import Arena
-from graphml.sampling.plan import plan_of
+from graphml.sampling.choosing import draw_allowed, gaps, pack
+from graphml.sampling.plan import Step, plan_of
 from graphml.schema import EdgeType
 
 Ints = NDArray[np.int64]
 Keys = NDArray[np.uint64]
+
+_FEWEST = 2_048
+"""Parents that are worth a thread."""
 
 
 class Surrounding(NamedTuple):
     """One edge type as the kernels want it."""
 
     edges: Adjacency
+    coarse: Ints
     gap: NDArray[Any]
     order: NDArray[Any]
+
+
+class _Ends(NamedTuple):
+    """Nodes that edges are drawn from: their ids, seeds and keys."""
+
+    ids: NDArray[Any]
+    seed: Ints
+    key: Keys
 
 
 class TemporalSampler:
@@ -74,22 +88,13 @@ class TemporalSampler:
         """
         seeds = np.ascontiguousarray(seeds, dtype=np.int64)
         check_seeds(seeds, len(self.graph.nodes[self.seed_type]), self.seed_type)
-        sample = Sample(
-            seed_type=self.seed_type, seeds=seeds, as_of=as_of, blocks=self._unwritten(len(seeds))
-        )
-        bounds = np.linspace(0, len(seeds), self._parts(len(seeds)) + 1).astype(np.int64)
-        parts = [slice(int(a), int(b)) for a, b in itertools.pairwise(bounds)]
+        ends = {SEEDS: _Ends(seeds, np.arange(len(seeds)), np.ascontiguousarray(key))}
+        blocks: list[Block] = []
         for step in self.plan:
-            self._surrounding(step.edge_type)  # made once, not by each thread
-
-        def fill(part: slice) -> None:
-            self._fill(sample, order, key, part)
-
-        if len(parts) == 1:
-            fill(parts[0])
-        else:
-            list(self._pool.map(fill, parts))
-        return sample
+            block, following = self._block(step, ends[step.parent], as_of, order)
+            ends[len(blocks)] = following
+            blocks.append(block)
+        return Sample(seed_type=self.seed_type, seeds=seeds, as_of=as_of, blocks=tuple(blocks))
 
     @cached_property
     def orders(self) -> NDArray[np.int32]:
@@ -100,78 +105,110 @@ class TemporalSampler:
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._threads, thread_name_prefix="graphml-sample")
 
-    def _parts(self, seeds: int) -> int:
-        return max(1, min(self._threads, seeds // 64))
-
-    def _unwritten(self, seeds: int) -> tuple[Block, ...]:
-        """Return the blocks of so many seeds, for ``_fill`` to write in full."""
-        long = np.dtype(np.int64)
-        shapes: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
-        for step in self.plan:
-            parents, target = seeds * step.slots, self.graph.edges[step.edge_type].target
-            wide = (parents, step.fanout)
-            shapes += [(wide, long), (wide, target.dtype), (wide, long)]
-            shapes += [((parents,), long), ((parents,), long)]
-        arrays = iter(self._arena.arrays(shapes))
-        return tuple(
-            Block(
-                edge_type=step.edge_type,
-                parent=step.parent,
-                position=next(arrays),
-                neighbor=next(arrays),
-                time=next(arrays),
-                count=next(arrays),
-                degree=next(arrays),
-            )
-            for step in self.plan
-        )
+    def _each(self, rows: int, work: Callable[[slice], None]) -> None:
+        """Do ``work`` for all rows, in parts side by side."""
+        parts = max(1, min(self._threads, rows // _FEWEST))
+        bounds = np.linspace(0, rows, parts + 1).astype(np.int64).tolist()
+        slices = [slice(first, last) for first, last in itertools.pairwise(bounds)]
+        if parts == 1:
+            work(slices[0])
+        else:
+            list(self._pool.map(work, slices))
 
     def _surrounding(self, edge_type: EdgeType) -> Surrounding:
         if edge_type not in self._around:
             edges = self.graph.edges[edge_type]
             none = np.empty(0, dtype=np.int32)
-            gap = (
-                gaps_of(edges, len(self.graph.nodes[edge_type[2]]))
-                if self.config.distinct
-                else none
+            targets = len(self.graph.nodes[edge_type[2]])
+            self._around[edge_type] = Surrounding(
+                edges=edges,
+                coarse=np.array(edges.time[:: kernels.STRIDE]),
+                gap=gaps_of(edges, targets) if self.config.distinct else none,
+                order=none if follows_links(edge_type) else self.orders,
             )
-            order = none if follows_links(edge_type) else self.orders
-            self._around[edge_type] = Surrounding(edges, gap, order)
         return self._around[edge_type]
 
-    def _fill(self, sample: Sample, order: Ints | None, key: Keys, part: slice) -> None:
-        """Write the rows of all blocks that belong to the seeds of ``part``."""
-        as_of, key = sample.as_of[part], key[part]
-        unhidden = np.full(len(as_of), -1, dtype=np.int64)
-        own = unhidden if order is None else order[part]
+    def _block(
+        self, step: Step, ends: _Ends, as_of: Ints, order: Ints | None
+    ) -> tuple[Block, _Ends]:
+        around = self._surrounding(step.edge_type)
+        edges, rows, array = around.edges, len(ends.ids), self._arena.array
+        low, known = array((rows,), np.int64), array((rows,), np.int64)
+
+        def look_up(part: slice) -> None:
+            kernels.look_up(
+                edges.indptr, edges.time, around.coarse, ends.ids[part], ends.seed[part], as_of,
+                low[part], known[part],
+            )  # fmt: skip
+
+        self._each(rows, look_up)
         # Not whether an order is known: one that comes later must not change how others are drawn.
         choosing = self.config.distinct or order is not None
-        every = np.ones(len(as_of), dtype=np.bool_)
+        if choosing:
+            places, count = self._choose(step, around, ends, low, known, order)
+        else:
+            count = np.minimum(known, step.fanout)
+        start = array((rows + 1,), np.int64)
+        start[0] = 0
+        np.cumsum(count, out=start[1:])
+        drawn = int(start[-1])
+        block = Block(
+            edge_type=step.edge_type,
+            parent=step.parent,
+            row=array((drawn,), np.int64),
+            position=array((drawn,), np.int64),
+            neighbor=array((drawn,), edges.target.dtype),
+            time=array((drawn,), np.int64),
+            count=count,
+            degree=known,
+        )
+        further = 0 if step.ends else drawn
+        following = _Ends(block.neighbor, array((further,), np.int64), array((further,), np.uint64))
 
-        for step, block in zip(self.plan, sample.blocks, strict=True):
-            if step.parent == SEEDS:
-                parents, filled = sample.seeds[part], every
-            else:
-                before = sample.blocks[step.parent]
-                rows = _rows(part, self.plan[step.parent].slots)
-                parents = before.neighbor[rows].reshape(-1)
-                filled = (before.position[rows] >= 0).reshape(-1)
-            mine = _rows(part, step.slots)
-            edges, gap, orders = self._surrounding(step.edge_type)
-            written = [a[mine] for a in (block.position, block.neighbor, block.time)]
-            written += [block.count[mine], block.degree[mine]]
-            recent = self.config.strategy == "recent"
+        def fill(part: slice) -> None:
+            key, begin = ends.key[part], start[:-1][part]
             if choosing:
-                hidden = own if len(orders) else unhidden
-                kernels.draw_allowed(
-                    edges.indptr, edges.target, edges.time, edges.event, gap, orders,
-                    parents, filled, as_of, hidden, key, step.salt, recent, *written,
-                )  # fmt: skip
+                pack(places[part], begin, count[part], block.position)
             else:
                 kernels.draw(
-                    edges.indptr, edges.target, edges.time,
-                    parents, filled, as_of, key, step.salt, recent, *written,
+                    low[part], known[part], key, step.salt, step.fanout,
+                    self.config.strategy == "recent", begin, block.position,
                 )  # fmt: skip
+            kernels.fetch(
+                edges.target, edges.time, key, step.salt, ends.seed[part], part.start, begin,
+                count[part], block.position, block.neighbor, block.time, block.row,
+                following.key, following.seed,
+            )  # fmt: skip
+
+        self._each(rows, fill)
+        return block, following
+
+    def _choose(
+        self,
+        step: Step,
+        around: Surrounding,
+        ends: _Ends,
+        low: Ints,
+        known: Ints,
+        order: Ints | None,
+    ) -> tuple[Ints, Ints]:
+        """Return places [parents, fanout] and how many of each parent's are drawn."""
+        rows = len(low)
+        places = self._arena.array((rows, step.fanout), np.int64)
+        count = self._arena.array((rows,), np.int64)
+        own = np.full(rows, -1, dtype=np.int64)
+        if order is not None and len(around.order):
+            own = order.astype(np.int64)[ends.seed]
+
+        def choose(part: slice) -> None:
+            draw_allowed(
+                around.edges.event, around.gap, around.order, low[part], known[part], own[part],
+                ends.key[part], step.salt, self.config.strategy == "recent",
+                places[part], count[part],
+            )  # fmt: skip
+
+        self._each(rows, choose)
+        return places, count
 
 
 def fanouts(graph: Graph, seed_type: str, config: SampleConfig) -> list[dict[EdgeType, int]]:
@@ -227,12 +264,8 @@ def gaps_of(edges: Adjacency, targets: int) -> NDArray[Any]:
     """Return for each edge how much further on its source has the same target again, 0 for never."""
     longest = int(np.diff(edges.indptr).max(initial=0))
     result = np.empty(edges.edges, dtype=index_dtype(longest))
-    kernels.gaps(edges.indptr, edges.target, targets, result)
+    gaps(edges.indptr, edges.target, targets, result)
     return result
-
-
-def _rows(part: slice, slots: int) -> slice:
-    return slice(part.start * slots, part.stop * slots)
 
 
 def check_seeds(seeds: Ints, nodes: int, seed_type: str) -> None:

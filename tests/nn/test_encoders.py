@@ -12,7 +12,7 @@ from graphml.nn import ENCODERS
 from graphml.nn.hgt import HGT
 from graphml.nn.inputs import relation_key
 from graphml.nn.sage import HeteroSAGE
-from tests.nn.trees import ROWS, TIMES, as_edges, tree_of
+from tests.nn.trees import ROWS, TIMES, tree_of
 from tests.sampling.oracle import Row
 
 encoders = pytest.mark.parametrize("name", sorted(ENCODERS))
@@ -23,31 +23,31 @@ def encoder(name, spec, edge_types, **settings):
     return ENCODERS[name](spec, edge_types, channels=8, hops=2, **settings).eval()
 
 
+def lists(tree, child):
+    """Return a block as PyG's edge list: ends, then parents."""
+    block = tree.blocks[child]
+    return torch.stack([torch.arange(block.edges), block.row])
+
+
 def sage_by_pyg(tree, layer, hidden, inside):
     """Return what one layer of HeteroSAGE gives, by SAGEConv and sums over edge lists."""
-    _, edges = as_edges(tree)
     result = {}
     for place, own in hidden.items():
-        if (0 if place == SEEDS else tree.depths[place]) > inside:
+        if tree.depths[place] > inside:
             continue
         total = layer.own[tree.node_type(place)](own)
         for child in tree.children.get(place, ()):
-            key = relation_key(tree.branches[child].edge_type)
+            key = relation_key(tree.edge_type(child))
             conv = SAGEConv((8, 8), 8, root_weight=False, bias=False)
             conv.lin_l.weight = layer.neighbors[key].weight
-            source, target = edges[child]
-            total = total + conv(
-                (hidden[child], own),
-                torch.stack([source, target]),
-                size=(len(hidden[child]), len(own)),
-            )
+            edges = lists(tree, child)
+            total = total + conv((hidden[child], own), edges, size=(len(hidden[child]), len(own)))
             carried = torch.zeros(len(own), layer.carried[key].in_features)
-            carried[:, -1:] = tree.branches[child].degree
-            flat = tree.edges(child).reshape(len(hidden[child]), -1)
+            carried[:, -1] = torch.log1p(tree.blocks[child].degree.float())
             for row in range(len(own)):
-                mine = source[target == row]
+                mine = edges[0][edges[1] == row]
                 if len(mine):
-                    carried[row, :-1] = flat[mine].mean(dim=0)
+                    carried[row, :-1] = tree.edges(child)[mine].mean(dim=0)
             total = total + layer.carried[key](carried)
         result[place] = torch.relu(layer.norm(total))
     return result
@@ -56,8 +56,7 @@ def sage_by_pyg(tree, layer, hidden, inside):
 def test_sage_is_what_pygs_sageconv_gives_on_the_same_edges():
     tree, spec, edge_types = tree_of()
     model = encoder("sage", spec, edge_types)
-    hidden = {SEEDS: model.nodes(tree.group(SEEDS))}
-    hidden |= {p: model.nodes(tree.group(p)) for p in range(len(tree.branches))}
+    hidden = {place: model.nodes(tree.group(place)) for place in tree.depths}
     for inside, layer in zip((1, 0), model.layers, strict=True):
         hidden = sage_by_pyg(tree, layer, hidden, inside)
     torch.testing.assert_close(model(tree), hidden[SEEDS], atol=1e-5, rtol=1e-5)
@@ -73,25 +72,18 @@ def test_hgt_is_what_pygs_hgtconv_gives_on_the_same_edges():
         for layer in model.layers:
             for name, skip in layer.skip.items():
                 skip.fill_(0.3 if name == "member" else -0.2)
-    masks, edges = as_edges(tree)
-    hidden = {
-        p: torch.relu(model.nodes(tree.group(p))) for p in [SEEDS, *range(len(tree.branches))]
-    }
-    for number, layer in enumerate(model.layers, 1):
-        following = {}
-        for place, own in hidden.items():
-            depth = 0 if place == SEEDS else tree.depths[place]
-            if depth > 2 - number:
-                continue
-            following[place] = hgt_by_pyg(layer, tree, place, hidden, edges) if (
-                tree.children.get(place)
-            ) else own  # fmt: skip
-        hidden = following
+    hidden = {p: torch.relu(model.nodes(tree.group(p))) for p in tree.depths}
+    for inside, layer in zip((1, 0), model.layers, strict=True):
+        hidden = {
+            place: hgt_by_pyg(layer, tree, place, hidden) if tree.children.get(place) else own
+            for place, own in hidden.items()
+            if tree.depths[place] <= inside
+        }
     torch.testing.assert_close(model(tree), hidden[SEEDS], atol=1e-5, rtol=1e-5)
-    assert masks[0].sum() < masks[0].numel(), "some slots are empty"
+    assert 0 in tree.blocks[0].count, "one parent has no edge"
 
 
-def hgt_by_pyg(layer, tree, place, hidden, edges):
+def hgt_by_pyg(layer, tree, place, hidden):
     """Return one group's new vectors by HGTConv, every branch a node and edge type of its own."""
     children = tree.children[place]
     end = tree.node_type(place)
@@ -109,28 +101,16 @@ def hgt_by_pyg(layer, tree, place, hidden, edges):
             conv.skip[name].copy_(layer.skip[node_type])
         for head in range(4):
             for number, child in enumerate(children):
-                key = relation_key(tree.branches[child].edge_type)
+                key = relation_key(tree.edge_type(child))
                 row = head * len(children) + number
                 conv.k_rel.weight[row].copy_(layer.attend[key][head])
                 conv.v_rel.weight[row].copy_(layer.tell[key][head])
         for child in children:
-            key = relation_key(tree.branches[child].edge_type)
+            key = relation_key(tree.edge_type(child))
             conv.p_rel[f"b{child}__to__own"].copy_(layer.prior[key][None])
     x = {"own": hidden[place]} | {f"b{child}": hidden[child] for child in children}
-    index = {(f"b{child}", "to", "own"): torch.stack(edges[child]) for child in children}
+    index = {(f"b{child}", "to", "own"): lists(tree, child) for child in children}
     return conv(x, index)["own"]
-
-
-@encoders
-def test_what_is_in_empty_slots_is_nothing_to_an_encoder(name):
-    tree, spec, edge_types = tree_of()
-    model = encoder(name, spec, edge_types)
-    other, _, _ = tree_of()
-    for block in other._blocks:
-        empty = block.position < 0
-        block.neighbor[empty] = 2
-        block.time[empty] = 12345
-    torch.testing.assert_close(model(tree), model(other))
 
 
 @encoders
@@ -157,7 +137,7 @@ def test_every_weight_learns(name):
     model = encoder(name, spec, edge_types).train()
     model(tree).square().sum().backward()
     still = {n for n, p in model.named_parameters() if p.grad is None}
-    used = {relation_key(branch.edge_type) for branch in tree.branches}
+    used = {relation_key(block.edge_type) for block in tree.blocks}
     # Relations out of leaves are followed by no layer; the last layer updates the seeds alone.
     assert not [n for n in still if "layers.0" in n and any(key in n for key in used)]
     assert any(float(p.grad.abs().sum()) > 0 for p in model.parameters() if p.grad is not None)

@@ -1,4 +1,4 @@
-"""Trees of a little market for the networks' tests, and the same trees as PyG's edge lists."""
+"""Trees of a little market for the networks' tests."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from graphml.config import SampleConfig
-from graphml.graph.trees import SEEDS
 from graphml.nn.features import encode, fit_features
-from graphml.nn.tree import Tables, Tree
+from graphml.nn.tables import Tables
+from graphml.nn.tree import Tree
 from graphml.sampling.temporal import TemporalSampler
 from tests.sampling.oracle import Row, market, microseconds
 
@@ -31,15 +31,3 @@ def tree_of(config=None, rows=ROWS, members=(0, 2, 1, 6, 3), times=TIMES, **feat
     tables = Tables(graph, encode(graph, spec), CPU)
     edge_types = tuple(sorted({step.edge_type for step in sampler.plan}))
     return Tree(sample, tables, CPU), spec, edge_types
-
-
-def as_edges(tree):
-    """Return each group's nodes that are there, and per branch (child places, parent places)."""
-    masks = {SEEDS: torch.ones(len(tree), dtype=torch.bool)}
-    for place, branch in enumerate(tree.branches):
-        masks[place] = branch.mask.reshape(-1) > 0
-    edges = {}
-    for place, branch in enumerate(tree.branches):
-        child = masks[place].nonzero().squeeze(1)
-        edges[place] = (child, child // branch.fanout)
-    return masks, edges
