@@ -66,11 +66,19 @@ class EdgeSpec:
         type: ``(source, relation, target)`` of node types, as PyG writes it.
         tie: Relationship type in Neo4j.
         kinds: Event kinds that make it; ``None`` for every kind.
+        columns: Columns of ``Graph.events`` that hold its ends, where these are not simply the
+            names of their node types: between nodes of one type there have to be two.
     """
 
     type: EdgeType
     tie: str
     kinds: tuple[str, ...] | None = None
+    columns: tuple[str, str] | None = None
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Columns of ``Graph.events`` that hold source and target."""
+        return self.columns or (self.type[0], self.type[2])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +94,16 @@ class GraphSchema:
     def node_of(self, column: str) -> NodeSpec | None:
         """Return the node type that event column ``column`` names, if any."""
         return next((node for node in self.nodes.values() if node.key == column), None)
+
+    def ends_of(self, node_type: str) -> tuple[str, ...]:
+        """Return the columns of ``Graph.events`` that hold nodes of that type."""
+        further = (
+            column
+            for edge in self.edges
+            for name, column in zip(edge.type[::2], edge.ends, strict=True)
+            if name == node_type
+        )
+        return tuple(dict.fromkeys((node_type, *further)))
 
 
 def _text(
@@ -182,3 +200,31 @@ MARKETPLACE = GraphSchema(
     identifiers=("device", "address", "ip", "card", "phone", "email"),
 )
 """The marketplace: members buy products from devices to addresses."""
+
+
+def plain_schema(nodes: tuple[str, ...], edges: tuple[EdgeType, ...]) -> GraphSchema:
+    """Return the schema of a graph that is no marketplace: its records are edges.
+
+    The kind of a record is the edge's type, as ``"paper cites paper"``. Records have the columns
+    of the marketplace's, with a key for each node type; between nodes of one type the target is
+    under ``other_`` and the type's name.
+
+    >>> plain_schema(("paper",), (("paper", "cites", "paper"),)).edges[0].ends
+    ('paper', 'other_paper')
+    """
+    further = {name: spec for name, spec in _EVENTS.items() if MARKETPLACE.node_of(name) is None}
+    kinds = tuple(" ".join(edge) for edge in edges)
+    return GraphSchema(
+        kinds=kinds,
+        tables={"events": {**further, **{name: _text(name) for name in nodes}}},
+        nodes={name: NodeSpec(name=name, label=name.title(), key=name) for name in nodes},
+        edges=tuple(
+            EdgeSpec(
+                type=edge,
+                tie=edge[1].upper(),
+                kinds=(kind,),
+                columns=(edge[0], f"other_{edge[2]}") if edge[0] == edge[2] else None,
+            )
+            for edge, kind in zip(edges, kinds, strict=True)
+        ),
+    )

@@ -36,8 +36,8 @@ _log = logging.getLogger(__name__)
 class Edges(Mapping[EdgeType, Adjacency]):
     """Adjacency by edge type, each made when it is first asked for.
 
-    Holds every edge type of the schema, links between members, and the reverse of each, whose
-    relation is prefixed with ``rev_``.
+    Holds every edge type of the schema, links between members where it has them, and the reverse
+    of each, whose relation is prefixed with ``rev_``.
     """
 
     def __init__(self, makers: Mapping[EdgeType, Callable[[], Adjacency]]) -> None:
@@ -64,7 +64,8 @@ class Graph:
         nodes: By node type of the schema.
         events: Sorted by (time, event_id); the row number is the event's index. The schema's
             columns, with each key column replaced by the dense ids (UInt32, null where absent) of
-            its node type, under the type's name: ``member``, ``product``, ``device`` …
+            its node type, under the type's name: ``member``, ``product``, ``device`` …; edges
+            between nodes of one type have further columns (``EdgeSpec.columns``).
         links: member, other (dense member ids), kind, time; sorted by time.
         stated: Labels as the tables had them; ``labels`` is what may be used.
         as_of: The last moment known, of a graph that ``until`` made.
@@ -96,8 +97,11 @@ class Graph:
         """Labels with the moment they became known, in that order; chargebacks are labels too.
 
         Columns: member (dense id, null if the member or the order's member is not there),
-        order_id, label (1 fraud, 0 legitimate), known_at, fraud_time.
+        order_id, label (1 fraud, 0 legitimate), known_at, fraud_time. Empty where the schema has
+        no table of labels.
         """
+        if "labels" not in self.schema.tables:
+            return self.stated
         known = self.stated.drop_nulls("known_at")
         stated = pl.concat(
             [known.with_columns(charged=pl.lit(False)), chargeback_labels(self.events)]
@@ -110,6 +114,8 @@ class Graph:
 
         They are there for every ``as_of``, so they must not reach a feature or a score.
         """
+        if "labels" not in self.schema.tables:
+            return self.stated
         unknown = self.stated.filter(pl.col("known_at").is_null()).with_columns(
             charged=pl.lit(False)
         )
@@ -168,21 +174,24 @@ class Graph:
         for spec in self.schema.edges:
             yield spec.type, partial(self._event_edges, spec, reverse=False)
             yield reverse(spec.type), partial(self._event_edges, spec, reverse=True)
+        if "links" not in self.schema.tables:
+            return
         yield LINKS, partial(self._link_edges, "member", "other")
         yield reverse(LINKS), partial(self._link_edges, "other", "member")
 
     def _event_edges(self, spec: EdgeSpec, *, reverse: bool) -> Adjacency:
-        source, _, target = spec.type
-        rows = self.events.lazy().with_row_index("event")
+        source, target = spec.ends
+        types = spec.type[0], spec.type[2]
+        rows = self.events.lazy().with_row_index("_event")
         if spec.kinds is not None:
             rows = rows.filter(pl.col("kind").is_in(list(spec.kinds)))
-        rows = rows.drop_nulls([source, target]).select(source, target, "time", "event")
+        rows = rows.drop_nulls([source, target]).select(source, target, "time", "_event")
         if reverse:
-            source, target = target, source
-        return self._adjacency(rows.collect(), (source, target), (source, target))
+            source, target, types = target, source, types[::-1]
+        return self._adjacency(rows.collect(), (source, target), types)
 
     def _link_edges(self, source: str, target: str) -> Adjacency:
-        rows = self.links.with_row_index("event")
+        rows = self.links.with_row_index("_event")
         return self._adjacency(rows, (source, target), ("member", "member"))
 
     def _adjacency(
@@ -193,7 +202,7 @@ class Graph:
             rows[source].to_numpy(),
             rows[target].to_numpy(),
             time_array(rows["time"]),
-            rows["event"].to_numpy(),
+            rows["_event"].to_numpy(),
             sources=len(self.nodes[types[0]]),
             targets=len(self.nodes[types[1]]),
             events=self.events.height,
@@ -217,10 +226,12 @@ def build_graph(tables: Tables, schema: GraphSchema = MARKETPLACE) -> Graph:
             links = _links(tables.links, encoded[1], encoded[2])
     events = _events(tables.events, ids, schema)
     _log.info("%d events of %d members in order of time", events.height, len(keys["member"]))
+    named = {name: [(events, name)] for name in schema.nodes}
+    named["member"] += [(links, "member"), (links, "other")]
     nodes = {
         name: Nodes(
             keys=keys[name],
-            first=first_seen(name, len(keys[name]), events, links),
+            first=first_seen(len(keys[name]), named[name]),
             attributes=attribute_rows(name, keys[name], tables, schema),
         )
         for name in schema.nodes
@@ -248,13 +259,13 @@ def _events(
         for column in events.columns
         if column != "sequence"
     ]
-    return (
-        pl.DataFrame(columns)
-        .with_columns(
-            pl.col("kind").cast(pl.Enum(schema.kinds)), pl.col("currency").cast(pl.Categorical)
-        )
-        .sort("time", "event_id")
-        .rechunk()
+    return coded(pl.DataFrame(columns), schema).sort("time", "event_id").rechunk()
+
+
+def coded(events: pl.DataFrame, schema: GraphSchema) -> pl.DataFrame:
+    """Return ``events`` with kinds and currencies as codes."""
+    return events.with_columns(
+        pl.col("kind").cast(pl.Enum(schema.kinds)), pl.col("currency").cast(pl.Categorical)
     )
 
 

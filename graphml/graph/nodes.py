@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -69,14 +70,14 @@ class Nodes:
         )
 
 
-def first_seen(
-    name: str, nodes: int, events: pl.DataFrame, links: pl.DataFrame
-) -> NDArray[np.int64]:
-    """Return the microseconds of each node's first event or link, int64 [nodes]."""
+def first_seen(nodes: int, named: Iterable[tuple[pl.DataFrame, str]]) -> NDArray[np.int64]:
+    """Return the microseconds when each node was first named, int64 [nodes]; ``NEVER`` where not.
+
+    Args:
+        nodes: How many there are.
+        named: Frames with ``time``, and the column of dense ids that names nodes.
+    """
     first = np.full(nodes, NEVER, dtype=np.int64)
-    named = [(events, name)]
-    if name == "member":
-        named += [(links, "member"), (links, "other")]
     for frame, column in named:
         rows = frame.select(column, "time").drop_nulls(column)
         np.minimum.at(first, rows[column].to_numpy(), time_array(rows["time"]))

@@ -73,6 +73,10 @@ class BlockPart:
         file, column = self._split(name)
         return self.tables[file].decimal(column)
 
+    def typed(self, name: str) -> bool:
+        """Return whether the file of a column of ``selected`` says of what type it is."""
+        return self.tables[self._split(name)[0]].typed
+
     def selected(self) -> pl.DataFrame:
         """Return the source rows that the block takes, with what it joins to them."""
         frame = self.tables[self.block.source].frame

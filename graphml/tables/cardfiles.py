@@ -74,6 +74,12 @@ class CardTable:
         """Whether rows may have columns that its beginning does not show."""
         return any(File(path, self.file.spec).format == "jsonl" for path in self.paths)
 
+    @property
+    def typed(self) -> bool:
+        """Whether the files themselves say of what type their columns are."""
+        formats = {File(path, self.file.spec).format for path in self.paths}
+        return formats <= {"parquet", "npz"}
+
     def has(self, column: str) -> bool:
         """Return whether any row has ``column``, also where the beginning does not show it."""
         if column not in self._has:
@@ -91,8 +97,19 @@ class CardTable:
         return self._read[0].collect_schema()
 
     def use(self, columns: Iterable[str]) -> None:
-        """Note that ``columns`` are read."""
-        self.used.update(dict.fromkeys(columns))
+        """Note that ``columns`` are read.
+
+        Raises:
+            CardError: A name is one that polars takes for a pattern.
+        """
+        names = dict.fromkeys(columns)
+        pattern = next((n for n in names if n == "*" or (n[:1], n[-1:]) == ("^", "$")), None)
+        if pattern is not None:
+            raise CardError(
+                f"[files.{self.file.name}]: a column named {one_line(pattern)!r} cannot be read",
+                hint="rename it in the file",
+            )
+        self.used.update(names)
 
     @cached_property
     def _read(self) -> tuple[pl.LazyFrame, pl.DataFrame]:

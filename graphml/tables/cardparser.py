@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import codecs
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from graphml.errors import CardError, one_line
 from graphml.schema import MARKETPLACE, ColumnSpec
-from graphml.tables.card import Block, Card, CardFile, Column, Join
+from graphml.tables.card import Block, Card, CardFile, Column
+from graphml.tables.cardparts import (
+    FURTHER,
+    MADE,
+    TOLD,
+    TYPES,
+    column_keys,
+    column_of,
+    files_of,
+    joins_of,
+    known_file,
+)
 from graphml.tables.currencies import CURRENCIES
-from graphml.tables.files import FileFormat, unreadable
 from graphml.tables.frames import TABLES
-from graphml.tables.keys import HOW, Keys
-from graphml.tables.normalise import STEPS, step_named
-
-_SOURCES = ("column", "text", "formula", "value", "number")
-_TYPES = ("text", "time", "number", "integer", "boolean")
+from graphml.tables.keys import HOW, Keys, read_toml
 
 
 def read_card(path: Path) -> Card:
@@ -28,22 +32,21 @@ def read_card(path: Path) -> Card:
         CardError: It is no TOML, or a key is unknown, missing or does not fit.
         SourceError: It cannot be read.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CardError(f"{path.name}: no TOML: {one_line(error)}", hint=HOW) from error
-    except OSError as error:
-        raise unreadable(path, error) from error
-    top = Keys(values, path.name).known(
-        "name", "source", "licence", "description", "products", "time", "time_zone", "currency",
-        "pseudonym_key_file", "files", *TABLES,
-    )  # fmt: skip
-    for told in ("name", "source", "licence", "description"):
+    top = read_toml(path)
+    if "edges" in top.values and "events" not in top.values:
+        raise CardError(
+            f"{path.name}: a card of a graph, not of events",
+            hint="read it with read_graph: docs/how-to/add-a-graph.md",
+        )
+    top.known(
+        *TOLD, "products", "time", "time_zone", "currency", "pseudonym_key_file", "files", *TABLES
+    )
+    for told in TOLD:
         top.text(told)
     currency = top.text("currency")
     if currency is not None and currency not in CURRENCIES:
         raise top.wrong("currency", "an ISO 4217 code, as EUR")
-    files = _files(path, top)
+    files = files_of(top)
     blocks = tuple(
         _block(f"{path.name} [[{table}]] {index}", table, block, files)
         for table in TABLES
@@ -57,7 +60,7 @@ def read_card(path: Path) -> Card:
         blocks=blocks,
         time_zone=top.zone("time_zone"),
         currency=currency,
-        products=values.get("products") != "none",
+        products=top.values.get("products") != "none",
         timeless=top.text("time", ["none"]) is not None,
         pseudonym_key_file=top.text("pseudonym_key_file"),
     )
@@ -72,100 +75,27 @@ def _blocks(top: Keys, table: str) -> list[Any]:
     return blocks
 
 
-def _files(path: Path, top: Keys) -> dict[str, CardFile]:
-    files = Keys(top.values.get("files", {}), f"{path.name} [files]")
-    return {
-        name: _file(f"{path.name} [files.{name}]", name, files.values[name])
-        for name in files.values
-    }
-
-
-def _file(where: str, name: str, values: Any) -> CardFile:
-    table = Keys({"path": values} if isinstance(values, str) else values, where).known(
-        "path", "format", "delimiter", "quote", "encoding", "null", "decimal", "required", "skip",
-        "checksum",
-    )  # fmt: skip
-    paths = table.texts("path")
-    if not paths:
-        raise CardError(f"{where}: no path", hint=HOW)
-    checksum = table.text("checksum")
-    if checksum is not None and not checksum.startswith("sha256:"):
-        raise table.wrong("checksum", "sha256: and 64 hexadecimal digits")
-    kind = table.text("format", ["csv", "jsonl", "parquet"])
-    return CardFile(
-        name=name,
-        paths=paths,
-        spec=FileFormat(
-            format=kind,  # type: ignore[arg-type]  # one of the three, just checked
-            delimiter=_sign(table, "delimiter"),
-            quote='"' if "quote" not in table.values else _sign(table, "quote"),
-            encoding=_encoding(table),
-            null=table.texts("null"),
-            decimal=table.text("decimal", [",", "."]) or "",
-        ),
-        required=table.texts("required"),
-        skip=table.formula("skip"),
-        checksum=checksum,
-    )
-
-
-def _sign(table: Keys, key: str) -> str:
-    sign = {"tab": "\t", "none": ""}.get(str(table.text(key)), table.text(key) or "")
-    if len(sign) > 1 or not sign.isascii() or sign in ("\n", "\r"):
-        raise table.wrong(key, "one ASCII character, tab or none")
-    return sign
-
-
-def _encoding(table: Keys) -> str:
-    name = table.text("encoding") or "utf-8"
-    try:
-        return name if codecs.lookup(name).name != "utf-8-sig" else "utf-8"
-    except LookupError as error:
-        raise table.wrong("encoding", "a name such as latin-1 or cp1252") from error
-
-
 def _block(where: str, table: str, values: Any, files: Mapping[str, CardFile]) -> Block:
     block = Keys(values, where).known("from", "join", "where", "kind", "columns")
-    source = _known_file(block.where, block.text("from"), files)
-    columns = [
-        _column(f"{where} {name}", table, name, value)
-        for name, value in Keys(block.values.get("columns", {}), f"{where} columns").values.items()
-    ]
+    source = known_file(block, "from", files)
+    columns = [_column(block, table, name) for name in block.table("columns").values]
     kind = block.text("kind")
     if kind is not None:
         columns.append(Column(name="kind", value=kind))
     _check_columns(where, table, columns)
-    joins = block.values.get("join", [])
-    joined = tuple(
-        _join(where, join, files) for join in (joins if isinstance(joins, list) else [joins])
-    )
     return Block(
         table=table,
         label=where,
         source=source,
         columns=tuple(columns),
-        joins=joined,
+        joins=joins_of(block, files),
         where=block.formula("where"),
     )
 
 
-def _known_file(where: str, name: str | None, files: Mapping[str, CardFile]) -> str:
-    if name is None or name not in files:
-        told = "names no file" if name is None else f"names the file {one_line(name)!r}"
-        raise CardError(f"{where}: {told}; known: {', '.join(files) or 'none'}", hint=HOW)
-    return name
-
-
-def _join(where: str, values: Any, files: Mapping[str, CardFile]) -> Join:
-    table = Keys(values, f"{where} join").known("file", "on")
-    on = table.values.get("on")
-    if isinstance(on, dict) and on and all(isinstance(right, str) for right in on.values()):
-        left, right = tuple(on), tuple(on.values())
-    else:
-        left = right = table.texts("on")
-    if not left:
-        raise CardError(f"{table.where}: no on: the columns that are equal", hint=HOW)
-    return Join(file=_known_file(table.where, table.text("file"), files), left=left, right=right)
+def _column(block: Keys, table: str, name: str) -> Column:
+    given = column_keys(block, name, (*MADE, "number"), (*FURTHER, "static"))
+    return column_of(given, name, _feature(given, table, name))
 
 
 def _check_columns(where: str, table: str, columns: list[Column]) -> None:
@@ -188,47 +118,9 @@ def _check_columns(where: str, table: str, columns: list[Column]) -> None:
             )
 
 
-def _column(where: str, table: str, name: str, values: Any) -> Column:
-    given = Keys({"column": values} if isinstance(values, str) else values, where).known(
-        *_SOURCES,
-        "map",
-        "default",
-        "format",
-        "time_zone",
-        "normalise",
-        "pseudonym",
-        "type",
-        "static",
-    )
-    if len([key for key in _SOURCES if key in given.values]) != 1:
-        raise CardError(f"{where}: needs exactly one of {', '.join(_SOURCES)}", hint=HOW)
-    for step in given.texts("normalise"):
-        if step_named(step) is None:
-            raise CardError(
-                f"{where}: unknown step {one_line(step)!r}; known: {', '.join(STEPS)}, network/BITS",
-                hint=HOW,
-            )
-    pairs = Keys(given.values.get("map", {}), f"{where} map")
-    return Column(
-        name=name,
-        column=given.text("column"),
-        text=given.text("text"),
-        formula=given.formula("formula"),
-        value=given.text("value"),
-        number=given.texts("number"),
-        map={key: pairs.text(key) or "" for key in pairs.values},
-        default=given.text("default"),
-        format=given.texts("format"),
-        time_zone=given.zone("time_zone"),
-        normalise=given.texts("normalise"),
-        pseudonym=given.flag("pseudonym"),
-        spec=_feature(given, table, name),
-    )
-
-
 def _feature(given: Keys, table: str, name: str) -> ColumnSpec | None:
     """Return the type of a column that the schema lacks, ``None`` for those it names."""
-    kind = given.text("type", _TYPES)
+    kind = given.text("type", TYPES)
     static = given.flag("static")
     if name in MARKETPLACE.tables[table]:
         return None

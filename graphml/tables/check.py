@@ -55,7 +55,7 @@ def check(
         files: Names of the files.
         zone: Zone of times that name none.
     """
-    typed, problems = _typed(raw, columns, zone)
+    typed, problems = typed_cells(raw, columns, zone)
     rejected = []
     if problems:
         at = pl.concat(problems).unique(ROW, keep="first", maintain_order=True)
@@ -85,7 +85,7 @@ def require_columns(
             )
 
 
-def _typed(
+def typed_cells(
     raw: pl.DataFrame, columns: dict[str, ColumnSpec], zone: str | None
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """Return the columns as their types, and (row, column, rule) of cells that do not fit."""
@@ -98,7 +98,7 @@ def _typed(
         parsed = parse(raw[name], spec, zone)
         typed.append(parsed.values)
         broken = [*parsed.problems, *_unmade(raw, name)]
-        problems += [_problem(name, rule, where) for rule, where in broken if where.any()]
+        problems += [problem(name, rule, where) for rule, where in broken if where.any()]
     return pl.DataFrame(typed), problems
 
 
@@ -114,7 +114,8 @@ def _unmade(raw: pl.DataFrame, column: str) -> Iterator[tuple[str, pl.Series]]:
             yield ("not a time" if kind == "time" else "not an IP address"), where
 
 
-def _problem(column: str, rule: str, where: pl.Series) -> pl.DataFrame:
+def problem(column: str, rule: str, where: pl.Series) -> pl.DataFrame:
+    """Return (row, column, rule) of the cells ``where`` a rule is broken."""
     return pl.DataFrame({ROW: where.arg_true()}, schema={ROW: pl.UInt32}).with_columns(
         column=pl.lit(column), rule=pl.lit(rule)
     )

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from graphml.errors import SourceError, one_line
+from graphml.errors import SourceError, SourcePermissionError, one_line
 from graphml.tables.records import VERDICTS, Bytes, Survey
 
-Format = Literal["csv", "jsonl", "parquet"]
+Format = Literal["csv", "jsonl", "parquet", "lists", "npz"]
+"""The last two hold pairs (see ``pairfiles``); no suffix tells them, a card must say so."""
 LINE = "_line"
 """The column that holds a row's line in its file; the first line is 1, for Parquet the first row."""
 FILE = "_file"
@@ -142,11 +143,11 @@ def _open(file: File) -> io.BufferedIOBase:
 def unreadable(path: Path, error: OSError) -> SourceError:
     """Return the error for a file or folder that the system refuses to read."""
     reason = error.strerror or one_line(error)
-    refused = isinstance(error, PermissionError)
-    return SourceError(
-        f"{path}: cannot be read ({reason})",
-        hint="make it readable for yourself: chmod u+rX" if refused else "check the path",
-    )
+    if isinstance(error, PermissionError):
+        return SourcePermissionError(
+            f"{path}: cannot be read ({reason})", hint="make it readable for yourself: chmod u+rX"
+        )
+    return SourceError(f"{path}: cannot be read ({reason})", hint="check the path")
 
 
 def _whole(file: File, read: Callable[[], bytes]) -> bytes:

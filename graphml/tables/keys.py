@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
+import tomllib
 import zoneinfo
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from graphml.errors import CardError, one_line
+from graphml.tables.files import unreadable
 from graphml.tables.formulas import Formula
 
 HOW = "see docs/how-to/bring-your-events.md"
 """The hint of errors that the language's page answers."""
 
 
-class Keys:
-    """A TOML table whose keys are taken by name and type; unknown ones are refused by name."""
+def read_toml(path: Path, how: str = HOW) -> Keys:
+    """Return the top of the card at ``path``.
 
-    def __init__(self, values: Any, where: str) -> None:
+    Raises:
+        CardError: It is no TOML.
+        SourceError: It cannot be read.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CardError(f"{path.name}: no TOML: {one_line(error)}", hint=how) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return Keys(values, path.name, how)
+
+
+class Keys:
+    """A TOML table whose keys are taken by name and type; unknown ones are refused by name.
+
+    ``how`` is the hint of errors about it: the page that tells the card's language.
+    """
+
+    def __init__(self, values: Any, where: str, how: str = HOW) -> None:
         if not isinstance(values, dict):
             raise CardError(
-                f"{where}: needs keys and values, got {one_line(values, 60)!r}", hint=HOW
+                f"{where}: needs keys and values, got {one_line(values, 60)!r}", hint=how
             )
         self.values: dict[str, Any] = dict(values)
         self.where = where
+        self.how = how
+
+    def table(self, key: str, where: str = "") -> Keys:
+        """Return the table of that key, empty where it is missing."""
+        return Keys(self.values.get(key, {}), where or f"{self.where} {key}", self.how)
 
     def known(self, *keys: str) -> Keys:
         """Return the table if it has no other key than these."""
@@ -30,7 +58,7 @@ class Keys:
             if key not in keys:
                 raise CardError(
                     f"{self.where}: unknown key {one_line(key)!r}; known: {', '.join(keys)}",
-                    hint=HOW,
+                    hint=self.how,
                 )
         return self
 
@@ -80,7 +108,20 @@ class Keys:
                 hint="write it as Europe/London or UTC",
             ) from error
 
+    def moment(self, key: str) -> datetime | None:
+        """Return a moment in UTC, written as TOML writes it or as ISO 8601 text."""
+        value = self.values.get(key)
+        try:
+            moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+            if isinstance(moment, datetime) and moment.tzinfo is not None:
+                return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        if value is not None:
+            raise self.wrong(key, "a moment with its zone, as 2024-01-13T09:30:00Z")
+        return None
+
     def wrong(self, key: str, wanted: str) -> CardError:
         """Return the error for a key whose value does not fit."""
         value = one_line(self.values[key], 60)
-        return CardError(f"{self.where}: {key} is {value!r}; it needs {wanted}", hint=HOW)
+        return CardError(f"{self.where}: {key} is {value!r}; it needs {wanted}", hint=self.how)

@@ -25,15 +25,30 @@ def bind(card: Card, data: Path | None) -> tuple[tuple[BlockPart, ...], tuple[As
         ConfigError: Columns are pseudonymised and there is no key.
         SourceError: A file is missing or cannot be read.
     """
+    return bind_to(card, open_files(card, data))
+
+
+def open_files(card: Card, data: Path | None) -> dict[str, CardTable]:
+    """Return the files that the blocks of ``card`` use, by name, found but not read.
+
+    Raises:
+        SourceError: One is missing.
+    """
     folder = data or (Path(os.environ[DATA]) if os.environ.get(DATA) else None)
     used = dict.fromkeys(
         name
         for block in card.blocks
         for name in (block.source, *(join.file for join in block.joins))
     )
-    tables = {
+    return {
         name: CardTable(card.files[name], locate(card, card.files[name], folder)) for name in used
     }
+
+
+def bind_to(
+    card: Card, tables: dict[str, CardTable]
+) -> tuple[tuple[BlockPart, ...], tuple[Aside, ...]]:
+    """Return what ``bind`` does, over files that are open."""
     private = any(column.pseudonym for block in card.blocks for column in block.columns)
     key = pseudonym_key(_key_file(card)) if private else None
     parts = tuple(
@@ -73,7 +88,7 @@ def _check(part: BlockPart, card: Card) -> None:
             f"{block.label}: joins a file twice", hint="name the file twice under [files]"
         )
     optional = ("time",) if card.timeless else ()
-    for name, spec in MARKETPLACE.tables[block.table].items():
+    for name, spec in MARKETPLACE.tables.get(block.table, {}).items():
         if spec.required and name not in part.columns() and name not in optional:
             raise CardError(
                 f"{block.label}: no column {name}", hint=f"map it under [{block.table}.columns]"

@@ -1,20 +1,21 @@
 """A file's columns and rows, whatever its format.
 
 Columns of CSV and JSON Lines come as text, those of Parquet with their own types; an empty cell
-is null.
+is null. A file of pairs has the columns ``source`` and ``target``.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import polars as pl
 
 from graphml.errors import SourceError, one_line
 from graphml.tables.delimited import csv_rows, header
-from graphml.tables.files import LINE, File, Rows, malformed, unreadable
+from graphml.tables.files import LINE, File, Format, Rows, malformed, unreadable
 from graphml.tables.jsonlines import appears, jsonl_rows, keys
+from graphml.tables.pairfiles import PAIR_COLUMNS, list_rows, matrix_rows
 
 _log = logging.getLogger(__name__)
 _LARGE = 4 << 20
@@ -28,6 +29,8 @@ def columns_of(file: File, needed: Iterable[str] = ()) -> list[str]:
     """
     if file.format == "parquet":
         return _parquet(file).collect_schema().names()
+    if file.format in PAIR_COLUMNS:
+        return [*PAIR_COLUMNS[file.format]]
     head = file.head()
     if file.format == "csv":
         return header(file, head)[0]
@@ -42,7 +45,13 @@ def rows_of(file: File, columns: Iterable[str]) -> Rows:
     wanted = list(dict.fromkeys(columns))
     if file.path.stat().st_size > _LARGE:
         _log.info("reading %s", file.name)
-    readers = {"csv": csv_rows, "jsonl": jsonl_rows, "parquet": _parquet_rows}
+    readers: dict[Format, Callable[[File, list[str]], Rows]] = {
+        "csv": csv_rows,
+        "jsonl": jsonl_rows,
+        "parquet": _parquet_rows,
+        "lists": list_rows,
+        "npz": matrix_rows,
+    }
     rows = readers[file.format](file, wanted)
     if not file.spec.null:
         return rows

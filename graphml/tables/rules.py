@@ -57,7 +57,7 @@ def contract(table: str, columns: dict[str, ColumnSpec], terms: Terms) -> type[d
     for name, spec in columns.items():
         timeless = terms.timeless and (table, name) == ("events", "time")
         members[name] = _COLUMNS[spec.type](
-            nullable=not spec.required or timeless, check=_checks(table, name, spec, terms)
+            nullable=not spec.required or timeless, check=checks(table, name, spec, terms)
         )
         kinds = () if name == "product_id" and not terms.products else spec.required_for
         if kinds:
@@ -76,7 +76,8 @@ _COLUMNS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _checks(table: str, name: str, spec: ColumnSpec, terms: Terms) -> dict[str, Check]:
+def checks(table: str, name: str, spec: ColumnSpec, terms: Terms) -> dict[str, Check]:
+    """Return what each cell of a column that is there must fulfil, by the rule's name."""
     checks: dict[str, Check] = {}
     if spec.type == "text":
         checks[f"longer than {ID_BYTES} bytes"] = lambda column: column.str.len_bytes() <= ID_BYTES

@@ -44,7 +44,7 @@ def described(graph: Graph):
         row = nodes.features.row(node, named=True)
         return {column: value for column, value in row.items() if value is not None}
 
-    types = {name: name for name in keys}
+    types = {column: name for name in keys for column in graph.schema.ends_of(name)}
     edges = {}
     for edge_type, adjacency in graph.edges.items():
         source, _, target = edge_type
