@@ -62,6 +62,7 @@ class Tree:
     def __init__(self, sample: Sample, tables: Tables, device: torch.device) -> None:
         self._blocks = tuple(_on(block, device) for block in sample.blocks)
         self._tables = tables
+        self.sample = sample
         self.seed_type = sample.seed_type
         self.seeds = to_tensor(sample.seeds, device)
         self.as_of = to_tensor(sample.as_of, device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -97,16 +98,23 @@ class DeviceSampler:
         seed_type: Node type of the seeds.
         config: Fanouts and strategy.
         device: As torch names it: ``cuda``, ``cuda:1``, ``cpu``.
+        edge_types: Only these are followed; all if omitted.
     """
 
     def __init__(
-        self, graph: Graph, seed_type: str, config: SampleConfig, *, device: str | torch.device
+        self,
+        graph: Graph,
+        seed_type: str,
+        config: SampleConfig,
+        *,
+        device: str | torch.device,
+        edge_types: Collection[EdgeType] | None = None,
     ) -> None:
         self.graph = graph
         self.seed_type = seed_type
         self.config = config
         self.device = torch.device(device)
-        self.plan = plan_of(seed_type, fanouts(graph, seed_type, config))
+        self.plan = plan_of(seed_type, fanouts(graph, seed_type, config, edge_types))
         self._edges: dict[EdgeType, _Edges] = {}
         self._orders: Tensor | None = None
 

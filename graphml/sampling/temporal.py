@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -56,18 +56,25 @@ class TemporalSampler:
         seed_type: Node type of the seeds.
         config: Fanouts and strategy. Edge types without an edge are not followed.
         threads: At most so many; the machine's cores if omitted. Results do not depend on it.
+        edge_types: Only these are followed; all if omitted.
 
     Raises:
         UsageError: ``seed_type`` or a relation of the configuration is not in the graph.
     """
 
     def __init__(
-        self, graph: Graph, seed_type: str, config: SampleConfig, *, threads: int | None = None
+        self,
+        graph: Graph,
+        seed_type: str,
+        config: SampleConfig,
+        *,
+        threads: int | None = None,
+        edge_types: Collection[EdgeType] | None = None,
     ) -> None:
         self.graph = graph
         self.seed_type = seed_type
         self.config = config
-        self.plan = plan_of(seed_type, fanouts(graph, seed_type, config))
+        self.plan = plan_of(seed_type, fanouts(graph, seed_type, config, edge_types))
         self._threads = threads or os.cpu_count() or 1
         self._around: dict[EdgeType, Surrounding] = {}
         self._arena = Arena()
@@ -211,8 +218,15 @@ class TemporalSampler:
         return places, count
 
 
-def fanouts(graph: Graph, seed_type: str, config: SampleConfig) -> list[dict[EdgeType, int]]:
+def fanouts(
+    graph: Graph,
+    seed_type: str,
+    config: SampleConfig,
+    edge_types: Collection[EdgeType] | None = None,
+) -> list[dict[EdgeType, int]]:
     """Return per hop how many edges of each type that has any are drawn from a node.
+
+    Where ``edge_types`` are given, no others are.
 
     Raises:
         UsageError: ``seed_type`` or a relation named by ``config`` is not in the graph.
@@ -228,7 +242,9 @@ def fanouts(graph: Graph, seed_type: str, config: SampleConfig) -> list[dict[Edg
                 f"sample.relations: no relation {relation!r}",
                 hint=f"one of {', '.join(sorted(known))}",
             )
-    present = [edge_type for edge_type in graph.edges if graph.edges[edge_type].edges]
+    wanted = graph.edges if edge_types is None else edge_types
+    present = [edge_type for edge_type in graph.edges if edge_type in wanted]
+    present = [edge_type for edge_type in present if graph.edges[edge_type].edges]
     return [
         {edge_type: config.relations.get(edge_type[1], config.fanout)[hop] for edge_type in present}
         for hop in range(len(config.fanout))

@@ -1,0 +1,1 @@
+"""Fitting networks, keeping their state, asking them."""

@@ -1,0 +1,196 @@
+"""A trained network with all it takes to ask it: settings, encoders, cut-off, in one file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from graphml.config import SampleConfig, TrainConfig
+from graphml.errors import UsageError
+from graphml.graph.build import Graph
+from graphml.graph.nodes import microseconds
+from graphml.nn.features import FeatureSpec
+from graphml.nn.heads import LinkHead
+from graphml.results import Scores, parse_time, time_text
+from graphml.schema import EdgeType
+from graphml.store.files import clear_errors, replace_file
+from graphml.store.provenance import versions
+from graphml.tables.frames import require_utc
+from graphml.training.checkpoint import read_tensors, write_tensors
+from graphml.training.fraud import ask, encode_all
+from graphml.training.network import Network, Reader, Task, device_of
+from graphml.training.questions import everybody
+
+WEIGHTS = "model.safetensors"
+CARD = "model.json"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GraphModel:
+    """A network for one task; a ``Model`` where that is fraud.
+
+    Attributes:
+        network: Encoder and head.
+        spec: Its fitted encoders of columns.
+        edge_types: That it knows.
+        config: It was trained with.
+        task: ``fraud`` or ``purchase``.
+        horizon: Of the labels.
+        trained_until: Last moment that any training label or column encoder saw.
+        correction: Added to logits, for the labels 0 that training left out.
+        metric, validation: What it was chosen by, and how well it did.
+        history: Loss and validation of each pass.
+        digests: Of settings, data and encoders.
+    """
+
+    network: Network
+    spec: FeatureSpec
+    edge_types: tuple[EdgeType, ...]
+    config: TrainConfig
+    task: Task
+    horizon: timedelta | None
+    trained_until: datetime
+    correction: float
+    metric: str
+    validation: float
+    history: Sequence[dict[str, float]] = field(default_factory=list)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What runs and scores carry: task, encoder and a digest of all that made it."""
+        made = "".join(self.digests.get(key, "") for key in ("settings", "data"))
+        return f"{self.task}-{self.config.encoder}-{made[:8]}{made[16:24]}"
+
+    def reader(self, graph: Graph) -> Reader:
+        """Return what encodes nodes of ``graph`` with this model."""
+        device = next(self.network.parameters()).device
+        return Reader(graph, self.spec, self.config, self.edge_types, device)
+
+    def score(self, graph: Graph, *, as_of: datetime) -> Scores:
+        """Return the fraud probability of every member who is there by ``as_of``.
+
+        A member first seen today is scored from its first events. Memory does not grow with the
+        members but for the scores.
+
+        Raises:
+            ValueError: ``as_of`` is naive.
+            UsageError: The model was trained for something else.
+        """
+        if self.task != "fraud":
+            raise UsageError(f"{self.name} was trained for {self.task}, and scores no member")
+        moment = microseconds(require_utc("as_of", as_of))
+        seeds = everybody(graph, "member", moment, seed=self.config.seed)
+        logits = ask(self.reader(graph), self.network, "member", seeds)
+        chance = torch.sigmoid(logits.double() + self.correction).cpu().numpy()
+        return Scores(
+            unit="member",
+            ids=tuple(graph.nodes["member"].keys.gather(seeds.nodes)),
+            values=tuple(chance.tolist()),
+            score_kind="probability",
+            as_of=as_of,
+            model=self.name,
+        )
+
+    def embed(self, graph: Graph, node_type: str, *, as_of: datetime) -> pl.DataFrame:
+        """Return the vector of every node of a type that is there by ``as_of``.
+
+        Columns: the type's key, as_of, vector (Array of float32).
+        """
+        moment = microseconds(require_utc("as_of", as_of))
+        seeds = everybody(graph, node_type, moment, seed=self.config.seed)
+        blocks = self._vectors(graph, node_type, seeds)
+        width = self.config.channels
+        found = np.concatenate(
+            [np.zeros((0, width), np.float32), *(b.cpu().numpy() for b in blocks)]
+        )
+        return pl.DataFrame(
+            {
+                graph.schema.nodes[node_type].key: graph.nodes[node_type].keys.gather(seeds.nodes),
+                "as_of": pl.Series([as_of] * len(seeds), dtype=pl.Datetime("us", "UTC")),
+                "vector": pl.Series(found, dtype=pl.Array(pl.Float32, width)),
+            }
+        )
+
+    def _vectors(self, graph: Graph, node_type: str, seeds: Any) -> Iterator[Tensor]:
+        for vectors in encode_all(self.reader(graph), self.network, node_type, seeds):
+            if isinstance(self.network.head, LinkHead):
+                sides = {"member": self.network.head.members, "product": self.network.head.products}
+                yield sides[node_type](vectors).detach() if node_type in sides else vectors
+            else:
+                yield vectors
+
+    def save(self, folder: Path) -> None:
+        """Write the model into ``folder``: ``model.safetensors``, and ``model.json`` to read.
+
+        Raises:
+            StoreError: The disk is full.
+            StorePermissionError: The folder may not be written.
+        """
+        about = self._about()
+        write_tensors(folder / WEIGHTS, self.network.state_dict(), about)
+        with clear_errors(folder):
+            text = json.dumps({"name": self.name, **about}, indent=1, ensure_ascii=False)
+            replace_file(folder / CARD, text.encode())
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "task": self.task,
+            "horizon_us": None
+            if self.horizon is None
+            else self.horizon // timedelta(microseconds=1),
+            "trained_until": time_text(self.trained_until),
+            "correction": self.correction,
+            "metric": self.metric,
+            "validation": self.validation,
+            "history": list(self.history),
+            "edge_types": [list(edge_type) for edge_type in self.edge_types],
+            "config": asdict(self.config),
+            "digests": self.digests,
+            "versions": {**versions(), "torch": torch.__version__},
+            "spec": self.spec.to_json(),
+        }
+
+    @classmethod
+    def load(cls, folder: Path, *, device: str = "auto") -> GraphModel:
+        """Return what ``save`` wrote.
+
+        Raises:
+            UsageError: ``folder`` holds no model, or a damaged one.
+            ConfigError: No such device.
+        """
+        tensors, about = read_tensors(folder / WEIGHTS)
+        given = dict(about["config"])
+        sample = dict(given.pop("sample"))
+        sample["fanout"] = tuple(sample["fanout"])
+        sample["relations"] = {name: tuple(n) for name, n in sample["relations"].items()}
+        given["device"] = device
+        config = TrainConfig(**given, sample=SampleConfig(**sample))
+        spec = FeatureSpec.from_json(about["spec"])
+        edge_types = tuple((a, b, c) for a, b, c in about["edge_types"])
+        network = Network(spec, edge_types, config, about["task"])
+        network.load_state_dict(tensors)
+        horizon = about["horizon_us"]
+        return cls(
+            network=network.to(device_of(config)).eval(),
+            spec=spec,
+            edge_types=edge_types,
+            config=config,
+            task=about["task"],
+            horizon=None if horizon is None else timedelta(microseconds=horizon),
+            trained_until=parse_time(about["trained_until"]),
+            correction=about["correction"],
+            metric=about["metric"],
+            validation=about["validation"],
+            history=about["history"],
+            digests=about["digests"],
+        )
