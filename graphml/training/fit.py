@@ -175,6 +175,7 @@ def _loop(
     best = {name: value.clone() for name, value in network.state_dict().items()}
     keeper = _Keeper(network, optimizer, best, folder, about, ranks)
     progress = keeper.restore()
+    ranks.wait()  # the first to end takes the state away
     clock = _Clock(config, task.metric)
     with torch.random.fork_rng(devices=_cuda(network)):
         while not _over(progress, config):
