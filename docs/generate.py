@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -53,7 +53,8 @@ def configuration() -> Iterator[str]:
     yield "`graphml.toml` in the working folder. A flag goes before the environment, the environment before"
     yield "the file; an unknown key is refused by name.\n"
     yield f'`store` (default `"{config.DEFAULT_STORE}"`, or the variable GRAPHML_STORE): the store\'s URL.\n'
-    for section, kind in (("simulate", config.SimulateConfig), ("rings", config.RingConfig)):
+    sections = {**config._SECTIONS, "train.sample": config.SampleConfig}
+    for section, kind in sections.items():
         yield f"## [{section}]\n"
         yield f"{inspect.getdoc(kind)}\n"
         yield "| setting | type | default | |"
@@ -61,7 +62,9 @@ def configuration() -> Iterator[str]:
         said = _attribute_docs(kind)
         for item in fields(kind):
             kind_name = str(item.type).replace("|", "or")
-            yield f"| `{item.name}` | {kind_name} | `{item.default!r}` | {said.get(item.name, '')} |"
+            default = item.default if item.default is not MISSING else item.default_factory()  # type: ignore[misc]
+            shown = "" if is_dataclass(default) else f"`{default!r}`"
+            yield f"| `{item.name}` | {kind_name} | {shown} | {said.get(item.name, '')} |"
         yield ""
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from graphml.errors import ConfigError
 
@@ -18,6 +20,9 @@ RingKind = Literal[
     "device_farm", "reshipping", "brushing", "coupon_farming", "refund_abuse", "takeover", "other"
 ]
 RING_KINDS: tuple[RingKind, ...] = get_args(RingKind)
+
+WANTED = "wanted"
+"""In a field's metadata: what a value of it must be, in words, where its type says too little."""
 
 
 def _at_least(name: str, value: float, least: float) -> None:
@@ -48,6 +53,7 @@ class SimulateConfig:
         _at_least("simulate.members", self.members, 200)
         if self.events is not None:
             _at_least("simulate.events", self.events, 1_000)
+        _at_least("simulate.seed", self.seed, 0)
         if self.difficulty not in ("easy", "default", "hard"):
             raise ConfigError(
                 f"simulate.difficulty is {self.difficulty!r}", hint="easy, default or hard"
@@ -55,6 +61,7 @@ class SimulateConfig:
 
 
 Strategy = Literal["uniform", "recent"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +91,56 @@ class SampleConfig:
                 )
         if self.strategy not in get_args(Strategy):
             raise ConfigError(f"sample.strategy is {self.strategy!r}", hint="uniform or recent")
+        _at_least("sample.seed", self.seed, 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainConfig:
+    """How a network is trained; what it is asked is in the labels."""
+
+    encoder: str = "sage"
+    """``sage`` or ``hgt``."""
+    channels: int = 64
+    """Width of every layer."""
+    dropout: float = 0.1
+    """Share of each layer's output left out in training, in [0, 1)."""
+    epochs: int = 20
+    """Most passes over the training labels."""
+    patience: int = 4
+    """Passes without a better validation after which training ends."""
+    batch_size: int = 1024
+    """Labels a step, over all processes."""
+    learning_rate: float = 0.003
+    """Of AdamW, at first; it falls to nought along a cosine."""
+    weight_decay: float = 0.0001
+    """Of AdamW."""
+    negatives_each: int = 10
+    """Labels 0 in a pass for every label 1, at most; the model is corrected for it."""
+    candidates: int = 256
+    """Products that each batch of purchases is told apart from, beside its own."""
+    checkpoint_every: int = 200
+    """Steps after which the state is kept, beside the end of each pass."""
+    device: str = "auto"
+    """``auto`` (CUDA where there is one), ``cpu``, ``cuda``, ``cuda:1``."""
+    precision: Precision = "auto"
+    """``auto`` (bfloat16 on CUDA), ``float32`` or ``bfloat16``."""
+    seed: int = 0
+    sample: SampleConfig = field(default_factory=lambda: SampleConfig(fanout=(8, 5), distinct=True))
+    """What is looked at around a seed."""
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "epochs", "patience", "batch_size", "negatives_each"):
+            _at_least(f"train.{name}", getattr(self, name), 1)
+        _at_least("train.candidates", self.candidates, 1)
+        _at_least("train.checkpoint_every", self.checkpoint_every, 1)
+        _at_least("train.seed", self.seed, 0)
+        _within("train.dropout", self.dropout, 0, 0.95)
+        _within("train.learning_rate", self.learning_rate, 1e-9, 10)
+        _within("train.weight_decay", self.weight_decay, 0, 10)
+        if self.precision not in get_args(Precision):
+            raise ConfigError(
+                f"train.precision is {self.precision!r}", hint=", ".join(get_args(Precision))
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,11 +149,13 @@ class RingConfig:
 
     min_members: int | None = None
     """Fewest members returned; ``None`` for three, or two where a chargeback known by then is."""
-    min_score: float | None = None
+    min_score: float | None = field(default=None, metadata={WANTED: "a number between 0 and 1"})
     """Lowest score returned, in [0, 1]; ``None`` for the threshold the data sets itself."""
     kinds: tuple[str, ...] = ()
     """Only these kinds; empty for all."""
-    allow: frozenset[tuple[str, str]] = frozenset()
+    allow: frozenset[tuple[str, str]] = field(
+        default=frozenset(), metadata={WANTED: 'pairs of type and id, as [["ip", "203.0.113.7"]]'}
+    )
     """(type, id) pairs that tie nobody: known networks, lockers, test accounts (type member)."""
     seed: int = 0
 
@@ -105,6 +164,7 @@ class RingConfig:
             _at_least("rings.min_members", self.min_members, 2)
         if self.min_score is not None:
             _within("rings.min_score", self.min_score, 0, 1)
+        _at_least("rings.seed", self.seed, 0)
         for kind in self.kinds:
             if kind not in RING_KINDS:
                 raise ConfigError(f"rings.kinds: no kind {kind!r}", hint=", ".join(RING_KINDS))
@@ -117,10 +177,17 @@ class Settings:
     store: str = DEFAULT_STORE
     simulate: SimulateConfig = field(default_factory=SimulateConfig)
     rings: RingConfig = field(default_factory=RingConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
 
 
 def section(kind: type[Any], values: Mapping[str, Any], name: str) -> Any:
-    """Return ``kind(**values)``; an unknown key is refused with the known ones beside it."""
+    """Return ``kind(**values)``; an unknown key is refused with the known ones beside it.
+
+    Raises:
+        ConfigError: A key is unknown, or a value of another type, or it does not fit.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{name} is {json.dumps(values, default=str)}", hint=f"[{name}], a table")
     known = sorted(f.name for f in fields(kind))
     for key in values:
         if key not in known:
@@ -128,11 +195,72 @@ def section(kind: type[Any], values: Mapping[str, Any], name: str) -> Any:
                 f"unknown setting {name}.{key!r}; known: {', '.join(known)}",
                 hint="correct it in graphml.toml",
             )
-    plain = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-    try:
-        return kind(**plain)
-    except TypeError as error:
-        raise ConfigError(f"settings of [{name}]: {error}") from error
+    hints = get_type_hints(kind)
+    for one in fields(kind):
+        if one.name in values and not _fits(values[one.name], hints[one.name]):
+            called = one.name if kind is Settings else f"{name}.{one.name}"
+            raise ConfigError(
+                f"{called} is {json.dumps(values[one.name], default=str)}",
+                hint=one.metadata.get(WANTED) or _in_words(hints[one.name]),
+            )
+    return kind(**{key: _made(value, hints[key]) for key, value in values.items()})
+
+
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+_COLLECTIONS = (tuple, frozenset)
+
+
+def _parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return a type without ``None`` and what it is a collection of."""
+    if get_origin(hint) in (Union, UnionType):
+        (hint,) = (one for one in get_args(hint) if one is not NoneType)
+    return get_origin(hint) or hint, get_args(hint)
+
+
+def _in_words(hint: Any) -> str:
+    """Return what a value of a type looks like in TOML."""
+    plain, of = _parts(hint)
+    if plain in _COLLECTIONS:
+        return f"a list of {_in_words(of[0]).removeprefix('a ')}s"
+    return _WORDS.get(plain, "a text" if plain is Literal else "a table of its own")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Return whether a value from TOML, or a default, is of a type; what it may be is no matter."""
+    plain, of = _parts(hint)
+    if value is None:
+        return NoneType in get_args(hint)
+    if plain in _COLLECTIONS:
+        size = len(of) if plain is tuple and Ellipsis not in of else None
+        return isinstance(value, (list, *_COLLECTIONS)) and _all_fit(value, of[0], size)
+    if plain is Mapping:
+        return isinstance(value, Mapping) and _all_fit([*value.values()], of[1], None)
+    if plain is float:
+        return type(value) in (int, float)
+    if plain in _WORDS:
+        return type(value) is plain
+    return isinstance(value, str if plain is Literal else plain)
+
+
+def _all_fit(items: Collection[Any], hint: Any, size: int | None) -> bool:
+    return size in (None, len(items)) and all(_fits(item, hint) for item in items)
+
+
+def _made(value: Any, hint: Any) -> Any:
+    """Return a value with TOML's lists as what its type says."""
+    plain, of = _parts(hint)
+    if plain is Mapping:
+        return {key: _made(item, of[1]) for key, item in value.items()}
+    if plain not in _COLLECTIONS or value is None:
+        return value
+    return plain(_made(item, of[0]) for item in value)
+
+
+_SECTIONS: dict[str, type[Any]] = {
+    "simulate": SimulateConfig,
+    "rings": RingConfig,
+    "train": TrainConfig,
+}
 
 
 def load_settings(
@@ -149,10 +277,13 @@ def load_settings(
         try:
             values = tomllib.loads(file.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file} is no TOML: {error}") from error
+            raise ConfigError(f"{file} is no TOML: {error}", hint=f"mend {file}") from error
     elif path is not None:
-        raise ConfigError(f"no settings file {file}")
-    for name, kind in (("simulate", SimulateConfig), ("rings", RingConfig)):
+        raise ConfigError(f"no settings file {file}", hint="name a file that exists")
+    if isinstance(values.get("train"), dict) and "sample" in values["train"]:
+        sample = section(SampleConfig, values["train"]["sample"], "train.sample")
+        values["train"] = {**values["train"], "sample": sample}
+    for name, kind in _SECTIONS.items():
         if name in values:
             values[name] = section(kind, values[name], name)
     if "GRAPHML_STORE" in environment:

@@ -6,10 +6,13 @@
     ├── UsageError (exit 2)         wrong command, option or setting
     │   └── ConfigError             a setting that does not exist or does not fit
     ├── SourceError (exit 1)        a source or card that cannot be read
-    │   └── CardError               a card that does not fit its tables
+    │   ├── CardError               a card that does not fit its tables
+    │   └── SourcePermissionError (exit 4)  a file that this user may not read
+    ├── OutputPermissionError (exit 4)      a file that this user may not write
     ├── StoreError (exit 1)         a store that cannot do what was asked
     │   ├── StoreConnectionError (exit 4)   no connection
     │   ├── StorePermissionError (exit 4)   no permission (also a read-only folder)
+    │   ├── StoreConflictError (exit 1)     events it holds with other content
     │   ├── StoreLockedError (exit 1)       another writer holds the store
     │   └── StoreVersionError (exit 1)      a store of another schema version
     └── NothingToDoError (exit 5)   an empty store, no events by ``as_of``
@@ -59,6 +62,18 @@ class CardError(SourceError):
     """A card that is malformed or does not fit the tables it maps."""
 
 
+class SourcePermissionError(SourceError):
+    """A file of a source that this user may not read."""
+
+    exit_code = 4
+
+
+class OutputPermissionError(GraphmlError):
+    """A file for a result that this user may not write."""
+
+    exit_code = 4
+
+
 class StoreError(GraphmlError):
     """A store that cannot do what was asked."""
 
@@ -73,6 +88,10 @@ class StorePermissionError(StoreError):
     """A store that refuses this user, or a folder that cannot be written."""
 
     exit_code = 4
+
+
+class StoreConflictError(StoreError):
+    """Events that the store holds with other content, where none may be: nothing was written."""
 
 
 class StoreLockedError(StoreError):

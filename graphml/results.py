@@ -29,6 +29,7 @@ __all__ = [
 Role = Literal["core", "mule", "periphery", "victim"]
 RingStatus = Literal["new", "grown", "unchanged", "shrunk"]
 ScoreKind = Literal["probability", "rank"]
+Verdict = Literal["confirm", "dismiss"]
 
 
 def time_text(time: datetime) -> str:
@@ -213,7 +214,7 @@ class Decision:
 
     unit: Literal["member", "order", "ring"]
     id: str
-    verdict: Literal["confirm", "dismiss"]
+    verdict: Verdict
     reason: str
     by: str
     time: datetime
@@ -236,3 +237,33 @@ class RunInfo:
     finished: datetime | None
     status: Literal["open", "published", "superseded", "failed"]
     counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """How good a model is, beside simple methods.
+
+    Attributes:
+        rows: One per method, the model first; metrics by name, bounds of 95 % intervals as
+            ``…_low`` and ``…_high``.
+        labels: How many it was asked.
+        first, last: Moments of the first and the last of them.
+    """
+
+    task: str
+    model: str
+    rows: tuple[dict[str, Any], ...]
+    labels: int
+    first: datetime
+    last: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain JSON."""
+        return {
+            "task": self.task,
+            "model": self.model,
+            "labels": self.labels,
+            "first": time_text(self.first),
+            "last": time_text(self.last),
+            "rows": [dict(row) for row in self.rows],
+        }

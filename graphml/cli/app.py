@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Any
 
 import typer
 from typer._click.exceptions import ClickException, UsageError
 
-from graphml.cli import data, decisions, demo, doctor, evaluate, explain, rings
+from graphml.cli import data, decisions, demo, doctor, evaluate, explain, models, rings
 from graphml.errors import GraphmlError, one_line
 
 _INTERRUPTED = 130
@@ -48,6 +49,9 @@ app.command("demo")(demo.demo)
 app.command("simulate")(data.simulate)
 app.command("load")(data.load)
 app.command("detect-rings")(rings.detect_rings)
+app.command("train")(models.train)
+app.command("score")(models.score)
+app.command("audit-leakage")(models.audit_leakage)
 app.command("explain")(explain.explain)
 app.command("label")(decisions.label)
 app.command("evaluate")(evaluate.evaluate)
@@ -55,6 +59,8 @@ app.command("doctor")(doctor.doctor)
 
 
 def _guarded(arguments: list[str]) -> int:
+    # torch_geometric says so whenever it is imported, and nobody here can help it.
+    warnings.filterwarnings("ignore", ".torch.jit.script. is deprecated", FutureWarning)
     debug = "--debug" in arguments or bool(os.environ.get("GRAPHML_DEBUG"))
     arguments = [argument for argument in arguments if argument != "--debug"]
     if "--version" in arguments[:1]:

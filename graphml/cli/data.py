@@ -11,7 +11,7 @@ import typer
 
 from graphml.cli import options
 from graphml.cli.output import chosen_format, emit
-from graphml.cli.progress import progress, say
+from graphml.cli.progress import count, progress, say
 from graphml.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def simulate(
         market.write(out)
     say(
         f"{market.tables.events.height} events of {config.members} members in {out}, "
-        f"the truth about {market.truth_rings['ring_id'].n_unique()} rings in {out}.truth",
+        f"the truth about {count(market.truth_rings['ring_id'].n_unique(), 'ring')} in {out}.truth",
         quiet=quiet,
     )
 
@@ -82,7 +82,8 @@ def load(
     quarantine: Annotated[
         Path | None,
         typer.Option(
-            "--quarantine", help="Folder for refused rows; else quarantine/ in the store."
+            "--quarantine",
+            help="Folder for refused rows; else quarantine/ in the store, and none in a dry run.",
         ),
     ] = None,
     format_: options.FormatOption = None,
@@ -97,31 +98,30 @@ def load(
 
     url = options.store_url(store)
     chosen = chosen_format(format_, out)
-    folder = quarantine or state_folder(url) / "quarantine"
-    now = datetime.now(UTC)
-    with progress(quiet=quiet):
-        if dry_run:
-            report = load_source(
-                source, None, now=now, data=data, strict=strict,
-                allow_future=allow_future, quarantine=folder,
-            )  # fmt: skip
-        else:
-            with connect(url) as target:
-                report = load_source(
-                    source, target, now=now, data=data, strict=strict,
-                    allow_future=allow_future, quarantine=folder,
-                )  # fmt: skip
+    folder = quarantine or (None if dry_run else state_folder(url) / "quarantine")
+    with progress(quiet=quiet), connect(url, read_only=dry_run) as target:
+        report = load_source(
+            source,
+            target,
+            now=datetime.now(UTC),
+            data=data,
+            strict=strict,
+            allow_future=allow_future,
+            dry_run=dry_run,
+            quarantine=folder,
+        )
     for line in (*report.notes, *report.reasons[:_REASONS]):
         say(line, quiet=quiet)
     if len(report.reasons) > _REASONS:
-        say(f"and {len(report.reasons) - _REASONS} reasons more", quiet=quiet)
+        say(f"and {count(len(report.reasons) - _REASONS, 'reason')} more", quiet=quiet)
     say(_sum(report, dry_run=dry_run), quiet=quiet)
     for line in _warnings(report, url):
         say(f"warning: {line}")
     record = {
         "store": url, "read": report.read, "loaded": report.loaded, "repeats": report.repeats,
         "quarantined": report.quarantined, "derived": report.derived,
-        "new_events": report.new.events, "known": report.new.repeats, "dry_run": dry_run,
+        "new_events": report.new.events, "known": report.new.repeats,
+        "conflicts": report.new.conflicts.height, "dry_run": dry_run,
     }  # fmt: skip
     emit([record], columns={k: lambda r, k=k: r[k] for k in record}, format_=chosen, out=out)
 
@@ -140,11 +140,14 @@ def _warnings(report: LoadReport, url: str) -> Iterator[str]:
 
 def _sum(report: LoadReport, *, dry_run: bool) -> str:
     text = (
-        f"{report.read} rows in = {report.loaded} loaded + {report.repeats} repeats "
+        f"{count(report.read, 'row')} in = {report.loaded} loaded + {count(report.repeats, 'repeat')} "
         f"+ {report.quarantined} quarantined"
     )
     if report.derived:
-        text += f"; {report.derived} sign-ups made from members' signup_time"
+        text += f"; {count(report.derived, 'sign-up')} made from members' signup_time"
+    text += f"; {report.new.rows} new, {report.new.repeats} already known"
+    if conflicts := report.new.conflicts.height:
+        text += f", {conflicts} in the store with other content"
     if report.quarantine:
         text += f"; refused rows and why: {report.quarantine}"
     return f"{text} (dry run, nothing written)" if dry_run else text

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphml.cli import options
-from graphml.cli.progress import progress, say
+from graphml.cli.explain import stored_notes
+from graphml.cli.progress import count, progress, say
 from graphml.errors import UsageError
 
 if TYPE_CHECKING:
-    from graphml.results import Decision
-    from graphml.tables.frames import Tables
+    from graphml.pipeline import Decided
 
 _VERDICTS = ("confirm", "dismiss")
 _UNITS = ("member", "order", "ring")
@@ -44,24 +45,40 @@ def label(
         raise UsageError(f"no verdict {verdict!r}", hint="confirm or dismiss")
     with progress(quiet=quiet), connect(options.store_url(store), read_only=dry_run) as target:
         moment = options.as_of_or_last(target, as_of)
-        decision, labels = decide(
+        decided = decide(
             target,
             unit,  # type: ignore[arg-type]
             id_,
             verdict,  # type: ignore[arg-type]
+            config=options.ring_config(),
             reason=reason,
             by=by or getpass.getuser(),
             time=datetime.now(UTC),
             as_of=moment,
             dry_run=dry_run,
         )
-    say(_told(decision, labels, dry_run=dry_run), quiet=quiet)
+        last = target.summary().last
+    for line in _told(decided, dry_run=dry_run):
+        say(line, quiet=quiet)
+    if last is not None and last < decided.decision.time:
+        say(
+            f"its labels count from {decided.decision.time:%Y-%m-%dT%H:%M:%SZ}; "
+            f"a detection as of the last event ({last:%Y-%m-%d}) does not see them yet",
+            quiet=quiet or not decided.labels.labels.height,
+        )
 
 
-def _told(decision: Decision, labels: Tables, *, dry_run: bool) -> str:
-    verb = "would keep" if dry_run else "kept"
-    count = labels.labels.height
-    return (
-        f"{verb}: {decision.unit} {decision.id} {decision.verdict}ed by {decision.by}, "
-        f"as {count} label{'s' if count != 1 else ''}"
+def _told(decided: Decided, *, dry_run: bool) -> Iterator[str]:
+    if decided.found:
+        yield from stored_notes(decided.found)
+    decision, labels = decided.decision, decided.labels.labels.height
+    text = (
+        f"{'would keep' if dry_run else 'kept'}: {decision.unit} {decision.id} "
+        f"{decision.verdict}ed by {decision.by}, as {count(labels, 'label')}"
     )
+    if decided.found:
+        members = len(decided.found.ring.members)
+        text += f" for {labels} of its {count(members, 'member')}"
+        if members > labels:
+            text += f"; victims, {members - labels} of them, are not accused and get none"
+    yield text

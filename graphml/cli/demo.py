@@ -69,7 +69,8 @@ def demo(
         _show(
             shipped,
             quiet=quiet,
-            heading=f"{len(shipped)} rings in {_SHIPPED}, as of {_SHIPPED_AS_OF:%Y-%m-%d}:",
+            heading=f"{len(shipped)} rings in {_SHIPPED}, as of {_SHIPPED_AS_OF:%Y-%m-%d}, "
+            "in a temporary store that is gone now:",
         )
     _next(made_up, url)
 

@@ -28,6 +28,8 @@ _PROGRAMS = {
     "java": "Neo4j tests: apt-get install openjdk-17-jre-headless",
     "mvn": "Neo4j tests: apt-get install maven",
 }
+_STATES = {1: "unusable", 2: "wrong", 4: "unreachable"}
+"""Of a store, by the exit code of the error that it ended in."""
 
 
 def doctor(
@@ -37,17 +39,19 @@ def doctor(
     debug: options.DebugOption = False,
 ) -> None:
     """Say what is installed, reachable and missing."""
+    chosen = chosen_format(format_, out)
+    held, code = _store_row(options.store_url(store))
     rows = [
         _row("python", "ok", platform.python_version()),
         *(_package(name) for name in _PACKAGES),
         *(_program(name, hint) for name, hint in _PROGRAMS.items()),
         _accelerator(),
-        *_store_rows(options.store_url(store)),
+        held,
     ]
     columns = {name: (lambda row, name=name: row[name]) for name in ("what", "state", "detail")}
-    emit(rows, columns=columns, format_=chosen_format(format_, out), out=out)
-    if rows[-1]["state"] == "unreachable":
-        raise typer.Exit(4)
+    emit(rows, columns=columns, format_=chosen, out=out)
+    if code:
+        raise typer.Exit(code)
 
 
 def _row(what: str, state: str, detail: str) -> dict[str, Any]:
@@ -75,15 +79,17 @@ def _accelerator() -> dict[str, Any]:
     )
 
 
-def _store_rows(url: str) -> list[dict[str, Any]]:
+def _store_row(url: str) -> tuple[dict[str, Any], int]:
+    """Return what is said of the store, and the exit code that its state asks for."""
     from graphml.store.connect import connect
 
     try:
         with connect(url, read_only=True) as source:
             held = source.summary()
     except GraphmlError as error:
-        return [_row(f"store {url}", "unreachable", f"{error.message}; {error.hint}")]
+        state = _STATES.get(error.exit_code, "failed")
+        return _row(f"store {url}", state, f"{error.message}; {error.hint}"), error.exit_code
     if held.last is None:
-        return [_row(f"store {url}", "empty", "graphml load SOURCE, or graphml demo")]
+        return _row(f"store {url}", "empty", "graphml load SOURCE, or graphml demo"), 0
     detail = f"{held.events} events of {held.members} members, {held.first:%Y-%m-%d} to {held.last:%Y-%m-%d}"
-    return [_row(f"store {url}", "ok", detail)]
+    return _row(f"store {url}", "ok", detail), 0

@@ -8,13 +8,16 @@ from typing import Annotated
 import typer
 
 from graphml.cli import options
+from graphml.cli.models import report_of
 from graphml.cli.output import chosen_format, emit
 from graphml.cli.progress import progress
 from graphml.errors import UsageError
 
 
 def evaluate(
-    what: Annotated[str, typer.Argument(metavar="rings", help="What to evaluate: rings.")],
+    what: Annotated[
+        str, typer.Argument(metavar="rings|MODEL", help="The rings, or a model's folder.")
+    ],
     truth: Annotated[
         Path | None, typer.Option("--truth", help="Folder with the truth, as simulate's OUT.truth.")
     ] = None,
@@ -29,18 +32,23 @@ def evaluate(
     quiet: options.QuietOption = False,
     debug: options.DebugOption = False,
 ) -> None:
-    """Measure the rings against the truth, beside the baselines."""
+    """Measure the rings against the truth, or a model on later labels, beside the baselines."""
+    from graphml.config import RingConfig
     from graphml.pipeline import evaluate_store
     from graphml.store.connect import connect
 
     if what != "rings":
-        raise UsageError(f"cannot evaluate {what!r} yet", hint="graphml evaluate rings --truth DIR")
+        report_of(
+            Path(what), store, as_of, format_=chosen_format(format_, out), out=out, quiet=quiet
+        )
+        return
     if truth is None:
         raise UsageError("evaluate rings needs --truth DIR", hint="simulate writes OUT.truth")
     chosen = chosen_format(format_, out)
     with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
-        rows = evaluate_store(source, truth, as_of=moment, seed=seed or 0, baselines=baselines)
+        config = RingConfig(seed=seed or 0)
+        rows = evaluate_store(source, truth, config, as_of=moment, baselines=baselines)
     wide = chosen != "table"  # the groups of benign sharing would not fit a terminal
     columns = {
         name: (lambda row, name=name: row[name])

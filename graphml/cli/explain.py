@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphml.cli import options
-from graphml.cli.output import FORMATS, text_table, write_whole
-from graphml.cli.progress import progress
+from graphml.cli.output import require_writable, text_table, write_whole
+from graphml.cli.progress import progress, say
+from graphml.cli.rings import ring_record
 from graphml.errors import UsageError, one_line
+from graphml.results import time_text
 
 if TYPE_CHECKING:
+    from graphml.pipeline import FoundRing
     from graphml.results import Decision, Evidence, Ring
     from graphml.store.base import GraphStore
 
 _GRAPHS = ("graphml", "graph-json")
+_FORMATS = ("table", "json", "jsonl", *_GRAPHS)
 
 
 def explain(
@@ -29,7 +33,8 @@ def explain(
         str,
         typer.Option(
             "--format",
-            help="table | json | graphml (the evidence as a graph) | graph-json (the same, node-link).",
+            help="table | json | jsonl | graphml (the evidence as a graph) | "
+            "graph-json (the same, node-link).",
         ),
     ] = "table",
     out: options.OutOption = None,
@@ -44,21 +49,32 @@ def explain(
         raise UsageError(
             f"cannot explain a {unit!r} without a model yet", hint="graphml explain ring ID"
         )
-    if format_ not in ("table", "json", "jsonl", *_GRAPHS):
-        known = [f for f in FORMATS if f in ("table", "json", "jsonl")]
-        raise UsageError(f"no format {format_!r}", hint=f"--format {'|'.join([*known, *_GRAPHS])}")
+    if format_ not in _FORMATS:
+        raise UsageError(f"no format {format_!r}", hint=f"--format {'|'.join(_FORMATS)}")
+    require_writable(out)
     with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
-        ring = find_ring(source, id_, as_of=moment)
-        decided = [d for d in source.decisions(datetime.now(UTC)) if d.id == ring.ring_id]
+        now = datetime.now(UTC)
+        found = find_ring(source, id_, options.ring_config(), as_of=moment, decided_by=now)
         if format_ in _GRAPHS:
-            text = _graph(source, ring, format_)
+            text = _graph(source, found.ring, format_)
         else:
-            text = _text(ring, decided, format_)
+            text = _text(found.ring, source.decisions(now), format_)
+    for line in stored_notes(found):
+        say(line)
     if out:
         write_whole(out, text.encode())
     else:
         typer.echo(text, nl=False)
+
+
+def stored_notes(found: FoundRing) -> Iterator[str]:
+    """Tell of a ring that is not found any more from where it was read."""
+    if run := found.stored:
+        yield (
+            f"ring {found.ring.ring_id} is not found any more; from run {run.run_id} "
+            f"as of {time_text(run.as_of)}"
+        )
 
 
 def _graph(store: GraphStore, ring: Ring, format_: str) -> str:
@@ -68,12 +84,16 @@ def _graph(store: GraphStore, ring: Ring, format_: str) -> str:
     return to_graphml(drawn) if format_ == "graphml" else to_node_link(drawn)
 
 
-def _text(ring: Ring, decided: list[Decision], format_: str) -> str:
+def _text(ring: Ring, decisions: Sequence[Decision], format_: str) -> str:
     if format_ != "table":
         import json
 
+        from graphml.rings.lifecycle import verdicts_on
+
+        record = ring_record(ring, verdicts_on([ring], decisions))
         indent = 1 if format_ == "json" else None
-        return json.dumps(ring.to_json(), ensure_ascii=False, indent=indent) + "\n"
+        return json.dumps(record, ensure_ascii=False, indent=indent) + "\n"
+    decided = [decision for decision in decisions if decision.id == ring.ring_id]
     return "\n".join([*_story(ring), *map(_verdict, decided)]) + "\n"
 
 

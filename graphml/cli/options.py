@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graphml.config import Settings, load_settings
+from graphml.cli.allowing import require_known_types
+from graphml.config import RingConfig, Settings, load_settings
 from graphml.errors import NothingToDoError, UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +46,12 @@ FormatOption = Annotated[
 ]
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", metavar="FILE", help="Write to FILE instead.", show_default=False),
+    typer.Option(
+        "--out",
+        metavar="FILE",
+        help="Write to FILE instead; its ending picks the format, unless --format does.",
+        show_default=False,
+    ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and stop.")]
@@ -55,6 +61,17 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 def settings() -> Settings:
     """Return graphml.toml with the environment over it."""
     return load_settings()
+
+
+def ring_config() -> RingConfig:
+    """Return what counts as a ring by graphml.toml.
+
+    Raises:
+        ConfigError: It allows a type that ties nobody.
+    """
+    config = settings().rings
+    require_known_types(sorted({kind for kind, _ in config.allow}), "graphml.toml: rings.allow")
+    return config
 
 
 def store_url(option: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphml.errors import UsageError, one_line
+from graphml.errors import GraphmlError, OutputPermissionError, UsageError, one_line
 
 FORMATS = ("table", "json", "jsonl", "csv", "parquet")
 _MARGIN = 2
@@ -22,8 +23,10 @@ def chosen_format(option: str | None, out: Path | None) -> str:
     """Return the format: as asked, by the file's ending, else by where stdout goes.
 
     Raises:
-        UsageError: An unknown format, or Parquet to a terminal.
+        UsageError: An unknown format, Parquet to a terminal, or a file that cannot be one.
+        OutputPermissionError: This user may not write the file.
     """
+    require_writable(out)
     ending = out.suffix.lstrip(".") if out else ""
     if option is None and ending in FORMATS:
         return ending
@@ -120,18 +123,62 @@ def text_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def require_writable(out: Path | None) -> None:
+    """Refuse a file that could not be written, before anything is computed or published.
+
+    Raises:
+        UsageError: It is a folder, or lies below a file.
+        OutputPermissionError: This user may not write there.
+    """
+    if out is None:
+        return
+    if out.is_dir():
+        raise UsageError(f"cannot write {out}: it is a folder", hint="--out FILE")
+    if _is_elsewhere(out):
+        return
+    folder = next(folder for folder in out.absolute().parents if folder.exists())
+    if not folder.is_dir():
+        raise UsageError(f"cannot write {out}: {folder} is a file", hint="--out elsewhere")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _unwritable(out, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
 def write_whole(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` so that a reader sees the old file or the new one."""
+    """Write ``content`` to ``path`` so that a reader sees the old file or the new one.
+
+    Raises:
+        OutputPermissionError: This user may not write there.
+        GraphmlError: The disk is full, or another error of the system.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        if _is_elsewhere(path):
+            path.write_bytes(content)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, content)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _is_elsewhere(path: Path) -> bool:
+    """Return whether it is a device, a pipe or a link, which is written into and never replaced."""
+    return path.is_symlink() or (path.exists() and not path.is_file() and not path.is_dir())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
         Path(name).replace(path)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {path}: {error.strerror}", hint="--out elsewhere"
-        ) from error
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _unwritable(path: Path, error: OSError) -> GraphmlError:
+    kind = OutputPermissionError if isinstance(error, PermissionError) else GraphmlError
+    return kind(f"cannot write {path}: {error.strerror}", hint="--out elsewhere")

@@ -37,6 +37,15 @@ def progress(*, quiet: bool) -> Iterator[None]:
         logger.propagate = propagate
 
 
+def count(number: int, noun: str) -> str:
+    """Return ``number`` of ``noun``, which takes an s.
+
+    >>> count(1, "row"), count(3743, "row")
+    ('1 row', '3743 rows')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def say(message: str, *, quiet: bool = False) -> None:
     """Write one message to stderr."""
     if not quiet:

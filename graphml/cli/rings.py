@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import tomllib
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,13 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graphml.cli import options
+from graphml.cli.allowing import read_allow_list
 from graphml.cli.output import chosen_format, emit, write_whole
-from graphml.cli.progress import progress, say
-from graphml.errors import UsageError, one_line
+from graphml.cli.progress import count, progress, say
+from graphml.errors import GraphmlError, UsageError, one_line
+from graphml.results import time_text
 
 if TYPE_CHECKING:
     from graphml.config import RingConfig
     from graphml.pipeline import Detection
+    from graphml.results import Ring
 
 _RINGS_FOUND = 3
 
@@ -27,36 +31,46 @@ _RINGS_FOUND = 3
 def detect_rings(
     store: options.StoreOption = None,
     as_of: options.AsOfOption = None,
-    top: Annotated[int | None, typer.Option("--top", min=1, help="Only the best N.")] = None,
+    top: Annotated[int | None, typer.Option("--top", min=1, help="Print only the best N.")] = None,
     min_score: Annotated[
         float | None,
         typer.Option(
             "--min-score",
-            help="Lowest score; else the threshold the data sets.",
+            help="Print from this score on; else from the threshold the data sets.",
             show_default=False,
         ),
     ] = None,
     min_members: Annotated[
-        int | None, typer.Option("--min-members", help="Smallest ring.", show_default=False)
+        int | None,
+        typer.Option("--min-members", help="Print from this size on.", show_default=False),
     ] = None,
     kind: Annotated[
         list[str] | None,
-        typer.Option("--kind", help="Only this kind (may be repeated).", show_default=False),
+        typer.Option("--kind", help="Print only this kind (may be repeated).", show_default=False),
     ] = None,
     new: Annotated[
-        bool, typer.Option("--new", help="Only rings that are new or grown since the last run.")
+        bool,
+        typer.Option(
+            "--new",
+            help="Print only what is new or grown since the last run published by --as-of.",
+        ),
     ] = False,
     allow_list: Annotated[
         Path | None,
         typer.Option(
-            "--allow-list", help="TOML: device = […], ip = […], member = […] that tie nobody."
+            "--allow-list",
+            help="TOML: device = […], ip = […] (networks too), member = […] that tie nobody.",
         ),
     ] = None,
     dismissed: Annotated[
-        bool, typer.Option("--dismissed", help="Show what analysts dismissed, too.")
+        bool, typer.Option("--dismissed", help="Print what analysts dismissed, too, marked.")
     ] = False,
     write: Annotated[
-        bool, typer.Option("--write", help="Publish the rings in the store as a run.")
+        bool,
+        typer.Option(
+            "--write",
+            help="Publish the rings in the store as a run: all of them, whatever is printed.",
+        ),
     ] = False,
     fail_on: Annotated[
         float | None,
@@ -73,7 +87,8 @@ def detect_rings(
     from graphml.pipeline import detect
     from graphml.store.connect import connect, state_folder
 
-    config = _config(min_score, min_members, kind, allow_list, seed)
+    config = _config(allow_list, seed)
+    show = _shown(config, min_score, min_members, kind)
     if fail_on is not None and not 0 <= fail_on <= 1:
         raise UsageError(f"--fail-on is {fail_on}; scores are", hint="--fail-on between 0 and 1")
     chosen = chosen_format(format_, out)
@@ -82,77 +97,90 @@ def detect_rings(
     with progress(quiet=quiet), connect(url, read_only=not publish) as source:
         moment = options.as_of_or_last(source, as_of)
         detection = detect(
-            source, config, as_of=moment, decided_by=datetime.now(UTC), write=publish
+            source, config, as_of=moment, show=show, decided_by=datetime.now(UTC), write=publish
         )
         if not dry_run:
             _keep_manifest(detection, state_folder(url), quiet=quiet)
-    rings = [*detection.rings, *(detection.dismissed if dismissed else ())]
-    rings = [ring for ring in rings if not new or ring.status in ("new", "grown")][:top]
-    emit([ring.to_json() for ring in rings], columns=_columns(chosen), format_=chosen, out=out)
-    for line in _notes(
-        detection, config, len(rings), dismissed=dismissed, publish=write and dry_run
+    found = [*detection.rings, *(detection.dismissed if dismissed else ())]
+    found.sort(key=lambda ring: -ring.score)
+    rings = [ring for ring in found if not new or ring.status in ("new", "grown")][:top]
+    records = [ring_record(ring, detection.verdicts) for ring in rings]
+    emit(records, columns=_columns(chosen), format_=chosen, out=out)
+    for line in (
+        *_notes(detection, dismissed=dismissed, publish=write and dry_run),
+        *([] if rings else [_nothing(detection, new=new)]),
+        *(_near(detection) if show == config else ()),
+        *_unknown(detection, config),
     ):
         say(line, quiet=quiet)
     if fail_on is not None and any(ring.score >= fail_on for ring in rings):
         raise typer.Exit(_RINGS_FOUND)
 
 
-def _notes(
-    detection: Detection, config: RingConfig, shown: int, *, dismissed: bool, publish: bool
-) -> Iterator[str]:
+def _notes(detection: Detection, *, dismissed: bool, publish: bool) -> Iterator[str]:
     hidden = len(detection.dismissed)
     if hidden and not dismissed:
         yield f"dismissed by analysts and left out: {hidden} (--dismissed shows them)"
     if publish:
-        yield f"would publish {len(detection.rings)} rings"
-    if not shown:
-        yield "no rings; --min-score 0 --min-members 2 shows candidates with what speaks against them"
+        yield f"would publish {count(len(detection.publishable), 'ring')}"
+
+
+def _nothing(detection: Detection, *, new: bool) -> str:
+    """Return why no ring is shown."""
+    since = detection.since
+    if new and since and detection.rings:
+        counts = Counter(ring.status for ring in detection.rings)
+        told = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
+        return f"nothing new since run {since.run_id} as of {time_text(since.as_of)}; {told}"
+    return "no rings; --min-score 0 --min-members 2 shows candidates with what speaks against them"
+
+
+def _near(detection: Detection) -> Iterator[str]:
+    """Tell of candidates not far below the threshold: of a small market little can be learned."""
+    if number := len(detection.near):
+        least = math.floor(100 * min(detection.near)) / 100
+        yield (
+            f"{count(number, 'candidate')} below the threshold "
+            f"{detection.threshold:.3f}; --min-score {least:.2f} shows {'them' if number > 1 else 'it'}"
+        )
+
+
+def _unknown(detection: Detection, config: RingConfig) -> Iterator[str]:
+    """Tell of what is on the allow-list and in no event."""
+    from graphml.rings.networks import addresses_in
+
     nodes = detection.graph.nodes
-    unknown = [f"{t} {i}" for t, i in sorted(config.allow) if i not in nodes[t].keys]
+    unknown = [
+        f"{type_} {id_}"
+        for type_, id_ in sorted(config.allow)
+        if id_ not in nodes[type_].keys and not addresses_in(type_, id_, nodes["ip"].keys)
+    ]
     if unknown:
         yield f"on the allow-list but in no event: {one_line(', '.join(unknown))}"
 
 
-def _config(
+def _config(allow_list: Path | None, seed: int | None) -> RingConfig:
+    """Return what counts as a ring: the settings, and who ties nobody."""
+    chosen: dict[str, Any] = {} if seed is None else {"seed": seed}
+    if allow_list:
+        chosen["allow"] = read_allow_list(allow_list)
+    return replace(options.ring_config(), **chosen)
+
+
+def _shown(
+    config: RingConfig,
     min_score: float | None,
     min_members: int | None,
     kinds: Sequence[str] | None,
-    allow_list: Path | None,
-    seed: int | None,
 ) -> RingConfig:
-    given = {"min_score": min_score, "min_members": min_members, "seed": seed}
+    """Return which rings are printed: ``config`` with the options of this command over it."""
+    given = {
+        "min_score": min_score,
+        "min_members": min_members,
+        "kinds": tuple(kinds) if kinds else None,
+    }
     chosen: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-    if kinds:
-        chosen["kinds"] = tuple(kinds)
-    if allow_list:
-        chosen["allow"] = read_allow_list(allow_list)
-    return replace(options.settings().rings, **chosen)
-
-
-def read_allow_list(path: Path) -> frozenset[tuple[str, str]]:
-    """Return the (type, id) pairs of an allow-list file.
-
-    Raises:
-        UsageError: No such file, no TOML, or an unknown type.
-    """
-    from graphml.schema import MARKETPLACE
-
-    known = ("member", *MARKETPLACE.identifiers)
-    try:
-        lists = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"cannot read {path}: {error.strerror}",
-            hint="name a file that exists and that you may read",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no TOML: {error}", hint='device = ["d-5"]') from error
-    for name, ids in lists.items():
-        if name not in known:
-            raise UsageError(f"{path}: no type {name!r}", hint=", ".join(known))
-        if not isinstance(ids, list):
-            raise UsageError(f"{path}: {name} is no list", hint=f'{name} = ["ID", …]')
-    return frozenset((name, str(item)) for name, ids in lists.items() for item in ids)
+    return replace(config, **chosen)
 
 
 def _keep_manifest(detection: Detection, folder: Path, *, quiet: bool) -> None:
@@ -160,10 +188,15 @@ def _keep_manifest(detection: Detection, folder: Path, *, quiet: bool) -> None:
     path = folder / "manifests" / f"{manifest.run_id}.json"
     try:
         write_whole(path, manifest.to_json().encode())
-    except UsageError as error:  # a store that may only be read still gives its rings
+    except GraphmlError as error:  # a store that may only be read still gives its rings
         say(f"no manifest kept: {error.message}", quiet=quiet)
         return
     say(f"manifest: {path}", quiet=quiet)
+
+
+def ring_record(ring: Ring, verdicts: Mapping[str, str]) -> dict[str, Any]:
+    """Return a ring as JSON shows it: with what an analyst said of it as it is now."""
+    return {**ring.to_json(), "decision": verdicts.get(ring.ring_id)}
 
 
 def ring_columns() -> Mapping[str, Any]:
@@ -173,7 +206,7 @@ def ring_columns() -> Mapping[str, Any]:
         "members": lambda ring: len(ring["members"]),
         "score": lambda ring: _rank(ring["score"]),
         "kind": lambda ring: ring["kind"],
-        "status": lambda ring: ring["status"],
+        "status": _status,
         "amount": lambda ring: f"{ring['amount_net']:.0f} {ring['currency'] or ''}".strip(),
         "shared": _shared,
         "evidence": _evidence,
@@ -183,7 +216,7 @@ def ring_columns() -> Mapping[str, Any]:
 
 
 _WHOLE = (
-    "kind", "status", "score", "score_kind", "amount_gross", "amount_net", "currency",
+    "kind", "status", "decision", "score", "score_kind", "amount_gross", "amount_net", "currency",
     "first", "last", "as_of", "model",
 )  # fmt: skip
 
@@ -205,6 +238,11 @@ def _columns(format_: str) -> Mapping[str, Any]:
         "reasons": lambda ring: _joined(r["text"] for r in ring["reasons"]),
         "counter_evidence": lambda ring: _joined(r["text"] for r in ring["counter_evidence"]),
     }
+
+
+def _status(ring: Mapping[str, Any]) -> str:
+    told = {"confirm": ", confirmed", "dismiss": ", dismissed"}
+    return f"{ring['status']}{told.get(ring['decision'], '')}"
 
 
 def _rank(score: float) -> str:

@@ -7,7 +7,6 @@ holds it can, so the key is kept apart from the data.
 from __future__ import annotations
 
 import hmac
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,9 +20,9 @@ KEY = "GRAPHML_PSEUDONYM_KEY"
 KEY_FILE = "GRAPHML_PSEUDONYM_KEY_FILE"
 """The environment variable that names a file with the key."""
 SHORTEST = 16
-"""Bytes below which a key is called weak."""
+"""Fewest bytes of a key: a shorter one could be found by trying."""
 
-_log = logging.getLogger(__name__)
+_MAKE = 'make one with: python -c "import secrets; print(secrets.token_hex(32))"'
 
 
 def pseudonym_key(file: Path | None = None, environment: Mapping[str, str] = os.environ) -> bytes:
@@ -32,23 +31,20 @@ def pseudonym_key(file: Path | None = None, environment: Mapping[str, str] = os.
     White space around a file's key is not part of it.
 
     Raises:
-        ConfigError: No key is there, it is empty, or its file cannot be read.
+        ConfigError: No key is there, it is empty or too short, or its file cannot be read.
     """
-    named = environment.get(KEY_FILE)
     if environment.get(KEY):
-        key = environment[KEY].encode("utf-8")
-    elif named or file is not None:
-        key = _from_file(Path(named) if named else Path(str(file)))
+        where, key = KEY, environment[KEY].encode("utf-8")
+    elif named := environment.get(KEY_FILE) or file:
+        where, key = str(named), _from_file(Path(named))
     else:
-        key = b""
-    if not key:
         raise ConfigError(
             "the card pseudonymises columns, and there is no key",
-            hint=f"set {KEY}, or {KEY_FILE} to a file that holds it; "
-            'make one with: python -c "import secrets; print(secrets.token_hex(32))"',
+            hint=f"set {KEY}, or {KEY_FILE} to a file that holds it; {_MAKE}",
         )
     if len(key) < SHORTEST:
-        _log.warning("the pseudonym key has %d bytes; use %d or more", len(key), SHORTEST)
+        told = f"has {len(key)} bytes, fewer than {SHORTEST}: it could be guessed"
+        raise ConfigError(f"{where}: the pseudonym key {told if key else 'is empty'}", hint=_MAKE)
     return key
 
 

@@ -41,25 +41,31 @@ def doubts(dossier: Dossier, kind: RingKind, departed: Collection[int]) -> tuple
 def _household(dossier: Dossier) -> Iterator[Evidence]:
     """Tell of a home: the few who use it do so more than any other.
 
-    An address makes it; where none is recorded of them, the device or network that stands in it.
-    Families share cards too, but cards of their own say more.
+    An address makes it; where none is recorded of them, or over a month, the device or network that
+    stands in it. Over a month one of the family may be none of the group. Families share cards too,
+    but cards of their own say more.
     """
     for use in sorted(dossier.identifiers, key=lambda use: use.type != "address"):
         members = use.rows.members
-        if use.type not in _HOME or not 2 <= len(members) <= _FAMILY or use.users > len(members):
-            continue
-        if use.type != "address" and _have_addresses(dossier, members):
+        if use.type not in _HOME or not 2 <= len(members) <= use.users <= _FAMILY:
             continue
         start, end = int(use.rows.time[0]), int(use.rows.time[-1])
-        if end - start < DAY or not _live_there(dossier, use):
+        others = use.users - len(members)
+        if end - start < (_LONG if others else DAY) or not _live_there(dossier, use):
+            continue
+        if use.type != "address" and end - start < _LONG and _have_addresses(dossier, members):
             continue
         text = (
             f"{names([dossier.names[m] for m in members.tolist()])} may be a household: "
             f"{use.type} {name(use.id)} is the one each of them uses most, over "
-            f"{length(end - start)} {period(start, end)}, nobody else does, and {_cards(dossier, use)}"
+            f"{length(end - start)} {period(start, end)}, {_else(others)}, and {_cards(dossier, use)}"
         )
         yield Evidence(code="HOUSEHOLD", text=text, event_ids=dossier.event_ids(use.rows))
         return
+
+
+def _else(others: int) -> str:
+    return f"only {count(others, 'other member')} did too" if others else "nobody else does"
 
 
 def _have_addresses(dossier: Dossier, members: NDArray[np.int64]) -> bool:

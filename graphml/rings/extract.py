@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from graphml.config import RingConfig
@@ -23,6 +23,7 @@ from graphml.rings.kinds import kind_of
 from graphml.rings.lifecycle import identify
 from graphml.rings.market import Market, market_of
 from graphml.rings.merging import confirmed, merged
+from graphml.rings.networks import with_addresses
 from graphml.rings.roles import members_of
 from graphml.rings.scoring import find_groups
 from graphml.rings.turns import chains_in_turn
@@ -31,6 +32,8 @@ from graphml.tables.frames import require_utc
 
 _LEAST = 3
 """Fewest members of a ring that no chargeback touches."""
+_DIGITS = 6
+"""Of a ring's score."""
 
 logger = logging.getLogger("graphml.rings")
 
@@ -81,30 +84,108 @@ def extract(
         ValueError: ``as_of`` is naive.
         UsageError: ``scores`` or ``previous`` know more than was known by ``as_of``.
     """
+    found = find_candidates(graph, scores, config, as_of=as_of)
+    return Extraction(rings=found.rings(config, previous), threshold=found.threshold)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidates:
+    """All groups as of a moment, found once; which of them are rings, a ``RingConfig`` says.
+
+    Attributes:
+        believed: The groups that are rings unless a setting says otherwise.
+        others: Those too weak or too small, best first; nobody is in a group of ``believed`` too.
+        threshold: The score from which a group is believed in.
+    """
+
+    believed: tuple[Group, ...]
+    others: tuple[Group, ...]
+    threshold: float
+    as_of: datetime
+    model: str | None
+    graph: Graph = field(repr=False)
+    market: Market = field(repr=False)
+
+    def rings(self, config: RingConfig, previous: Sequence[Ring] = ()) -> list[Ring]:
+        """Return the rings that ``config`` wants, best first.
+
+        What is believed in is described and named before the others: a ring has the same members,
+        roles and id whatever else is asked for.
+
+        Raises:
+            UsageError: ``previous`` know more than was known at the moment.
+        """
+        _require_known(self.as_of, "previous rings", previous)
+        known = dossiers(self.graph, self.believed, self.market)
+        rings = _described(known, usual_spread(known), self.as_of, self.model, previous)
+        more = [group for group in self.others if self._is_wanted(group, config)]
+        if more:
+            ids = {ring.ring_id for ring in rings}
+            left = [*rings, *(ring for ring in previous if ring.ring_id not in ids)]
+            weak = dossiers(self.graph, more, self.market)
+            usual = usual_spread([*known, *weak])
+            rings += _described(weak, usual, self.as_of, self.model, left)
+        wanted = (ring for ring in rings if _is_asked_for(ring, config))
+        return sorted(wanted, key=_best_first)
+
+    def _is_wanted(self, group: Group, config: RingConfig) -> bool:
+        if config.min_score is None and group.score < self.threshold:
+            return False
+        if config.min_members is not None:
+            return len(group.members) >= config.min_members
+        return _is_large(group, self.market)
+
+    @property
+    def near(self) -> tuple[float, ...]:
+        """Scores, at least half the threshold, of groups of three or more not believed in."""
+        return tuple(
+            round(group.score, _DIGITS)
+            for group in self.others
+            if len(group.members) >= _LEAST and 2 * group.score >= self.threshold
+        )
+
+
+def find_candidates(
+    graph: Graph, scores: Scores | None, config: RingConfig, *, as_of: datetime
+) -> Candidates:
+    """Return all candidates as of a moment; of ``config``, ``allow`` and ``seed`` matter here.
+
+    Raises:
+        ValueError: ``as_of`` is naive.
+        UsageError: ``scores`` know more than was known by ``as_of``.
+    """
     now = graph.until(require_utc("as_of", as_of))
     _require_known(as_of, "scores", [scores] if scores else [])
-    _require_known(as_of, "previous rings", previous)
     market = market_of(now)
     # An analyst's labels name a few rings and leave the others out: beside them the unlabelled
     # would look honest. Chargebacks come for all alike.
     unlabelled = replace(now, stated=now.stated.clear())
-    found = find_groups(unlabelled, config, as_of=as_of, scores=scores)
-    found = merged(found, chains_in_turn(now, allow=config.allow, score=found.threshold))
-    found = merged(found, charged_groups(now, found, market, allow=config.allow))
-    charged = set(market.frauds["member"].to_list())
-    found = confirmed(found, charged)
-    least = found.threshold if config.min_score is None else config.min_score
-    chosen = [
+    allow = with_addresses(config.allow, now.nodes["ip"].keys)
+    found = find_groups(unlabelled, replace(config, allow=allow), as_of=as_of, scores=scores)
+    found = merged(found, chains_in_turn(now, allow=allow, score=found.threshold))
+    found = merged(found, charged_groups(now, found, market, allow=allow))
+    found = confirmed(found, set(market.frauds["member"].to_list()))
+    credible = [group for group in found.groups if group.score >= found.threshold]
+    believed = [group for group in credible if _is_large(group, market)]
+    taken = {id(group) for group in believed}
+    in_step = accounts_in_step(now, credible, believed)
+    believed += in_step
+    busy = {member for group in in_step for member in group.members.tolist()}
+    others = [
         group
         for group in found.groups
-        if group.score >= least and _is_large(group, config.min_members, charged)
+        if id(group) not in taken and busy.isdisjoint(group.members.tolist())
     ]
-    believed = [group for group in found.groups if group.score >= found.threshold]
-    chosen += [g for g in accounts_in_step(now, believed, chosen) if g.score >= least]
-    logger.info("describing %d of %d groups", len(chosen), len(found.groups))
-    rings = _describe(now, chosen, market, as_of, scores.model if scores else None, previous)
-    wanted = [ring for ring in rings if not config.kinds or ring.kind in config.kinds]
-    return Extraction(rings=wanted, threshold=found.threshold)
+    logger.info("%d of %d groups believed in", len(believed), len(believed) + len(others))
+    return Candidates(
+        believed=tuple(believed),
+        others=tuple(others),
+        threshold=found.threshold,
+        as_of=require_utc("as_of", as_of),
+        model=scores.model if scores else None,
+        graph=now,
+        market=market,
+    )
 
 
 def describe(
@@ -131,7 +212,8 @@ def describe(
     now = graph.until(require_utc("as_of", as_of))
     _require_known(as_of, "previous rings", previous)
     chosen = groups.groups if isinstance(groups, Groups) else groups
-    return _describe(now, chosen, market_of(now), as_of, model, previous)
+    known = dossiers(now, chosen, market_of(now))
+    return _described(known, usual_spread(known), require_utc("as_of", as_of), model, previous)
 
 
 def _require_known(as_of: datetime, what: str, given: Sequence[Scores | Ring]) -> None:
@@ -143,25 +225,32 @@ def _require_known(as_of: datetime, what: str, given: Sequence[Scores | Ring]) -
         )
 
 
-def _is_large(group: Group, least: int | None, charged: set[int]) -> bool:
-    if least is not None:
-        return len(group.members) >= least
-    return len(group.members) >= _LEAST or not charged.isdisjoint(group.members.tolist())
+def _is_large(group: Group, market: Market) -> bool:
+    charged = market.frauds["member"]
+    return len(group.members) >= _LEAST or bool(charged.is_in(group.members.tolist()).any())
 
 
-def _describe(
-    graph: Graph,
-    groups: Sequence[Group],
-    market: Market,
+def _is_asked_for(ring: Ring, config: RingConfig) -> bool:
+    return (
+        ring.score >= (config.min_score or 0)
+        and len(ring.members) >= (config.min_members or 0)
+        and (not config.kinds or ring.kind in config.kinds)
+    )
+
+
+def _best_first(ring: Ring) -> tuple[float, list[str]]:
+    return -ring.score, sorted(ring.member_ids)
+
+
+def _described(
+    known: Sequence[Dossier],
+    usual: float,
     as_of: datetime,
     model: str | None,
     previous: Sequence[Ring],
 ) -> list[Ring]:
-    known = dossiers(graph, groups, market)
-    usual = usual_spread(known)
-    rings = [_ring(dossier, usual, require_utc("as_of", as_of), model) for dossier in known]
-    rings.sort(key=lambda ring: (-ring.score, sorted(ring.member_ids)))
-    return identify(rings, previous)
+    rings = [_ring(dossier, usual, as_of, model) for dossier in known]
+    return identify(sorted(rings, key=_best_first), previous)
 
 
 def _ring(dossier: Dossier, usual: float, as_of: datetime, model: str | None) -> Ring:
@@ -174,7 +263,7 @@ def _ring(dossier: Dossier, usual: float, as_of: datetime, model: str | None) ->
         ring_id="",
         kind=kind,
         status="new",
-        score=round(dossier.group.score, 6),
+        score=round(dossier.group.score, _DIGITS),
         score_kind="rank",
         members=members,
         shared=tuple(_shared(use) for use in dossier.uses if len(use.rows.members) > 1),

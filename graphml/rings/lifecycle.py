@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
-from graphml.results import Decision, Ring, RingStatus
+from graphml.results import Decision, Ring, RingStatus, Verdict
 
 _SAME = 0.5
 """Least Jaccard index of two cores that are the same ring."""
@@ -59,20 +59,31 @@ def identify(rings: Sequence[Ring], previous: Sequence[Ring]) -> list[Ring]:
 
 
 def apply_decisions(rings: Sequence[Ring], decisions: Sequence[Decision]) -> list[Ring]:
-    """Return the rings that no analyst has dismissed, and the dismissed ones that have grown.
+    """Return the rings that no analyst has dismissed, and the dismissed ones that have grown."""
+    verdicts = verdicts_on(rings, decisions)
+    return [ring for ring in rings if verdicts.get(ring.ring_id) != "dismiss"]
 
-    The last decision about a ring counts. A ring has grown if it accuses a member who was not
-    among those a dismissed ring accused, whatever its id is by now; where the decision names no
-    member, if its status says so.
+
+def verdicts_on(rings: Sequence[Ring], decisions: Sequence[Decision]) -> dict[str, Verdict]:
+    """Return what analysts said of the rings as they are now, by ring id; nothing of the others.
+
+    The last decision about a ring counts. What was said of a dismissed ring no longer holds once
+    it has grown: if it accuses a member who was not among those a dismissed ring accused, whatever
+    its id is by now; where the decision names no member, if its status says so.
     """
     latest = {d.id: d for d in sorted(decisions, key=lambda d: d.time) if d.unit == "ring"}
     dismissed = [frozenset(d.members) for d in latest.values() if d.verdict == "dismiss"]
-    return [ring for ring in rings if not _dismissed(ring, latest.get(ring.ring_id), dismissed)]
+    result: dict[str, Verdict] = {}
+    for ring in rings:
+        decision = latest.get(ring.ring_id)
+        if decision is not None and decision.verdict == "confirm":
+            result[ring.ring_id] = "confirm"
+        elif _dismissed(ring, decision, dismissed):
+            result[ring.ring_id] = "dismiss"
+    return result
 
 
 def _dismissed(ring: Ring, decision: Decision | None, dismissed: Sequence[frozenset[str]]) -> bool:
-    if decision is not None and decision.verdict == "confirm":
-        return False
     if decision is not None and not decision.members:
         return ring.status != "grown"
     accused = set(ring.flagged_ids)

@@ -7,6 +7,7 @@ memory is kept: arrays are views of it, and each view counts as a user of what i
 from __future__ import annotations
 
 import sys
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,14 @@ class Arena:
 
     def __init__(self) -> None:
         self._pieces: dict[int, list[NDArray[np.uint8]]] = {}
+        self._lock = Lock()
 
     def array(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         """Return an unwritten array."""
         kind = np.dtype(dtype)
         size = int(np.prod(shape)) * kind.itemsize
-        result: NDArray[Any] = self._piece(size)[:size].view(kind).reshape(shape)
+        with self._lock:  # until the view is there, nobody seems to look at the piece
+            result: NDArray[Any] = self._piece(size)[:size].view(kind).reshape(shape)
         return result
 
     def _piece(self, size: int) -> NDArray[np.uint8]:

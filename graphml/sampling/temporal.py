@@ -122,8 +122,9 @@ class TemporalSampler:
         else:
             list(self._pool.map(work, slices))
 
-    def _surrounding(self, edge_type: EdgeType) -> Surrounding:
-        if edge_type not in self._around:
+    def _surrounding(self, edge_type: EdgeType, *, hides: bool) -> Surrounding:
+        around = self._around.get(edge_type)
+        if around is None or (hides and not len(around.order) and not follows_links(edge_type)):
             edges = self.graph.edges[edge_type]
             none = np.empty(0, dtype=np.int32)
             targets = len(self.graph.nodes[edge_type[2]])
@@ -131,14 +132,15 @@ class TemporalSampler:
                 edges=edges,
                 coarse=np.array(edges.time[:: kernels.STRIDE]),
                 gap=gaps_of(edges, targets) if self.config.distinct else none,
-                order=none if follows_links(edge_type) else self.orders,
+                order=none if follows_links(edge_type) or not hides else self.orders,
             )
-        return self._around[edge_type]
+            return self._around[edge_type]
+        return around
 
     def _block(
         self, step: Step, ends: _Ends, as_of: Ints, order: Ints | None
     ) -> tuple[Block, _Ends]:
-        around = self._surrounding(step.edge_type)
+        around = self._surrounding(step.edge_type, hides=order is not None)
         edges, rows, array = around.edges, len(ends.ids), self._arena.array
         low, known = array((rows,), np.int64), array((rows,), np.int64)
 

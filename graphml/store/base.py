@@ -36,6 +36,11 @@ class Counts:
     repeats: int = 0
     conflicts: pl.DataFrame = field(default_factory=lambda: empty("events"))
 
+    @property
+    def rows(self) -> int:
+        """Rows that were new, over all tables."""
+        return self.events + self.members + self.products + self.labels + self.links
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
@@ -74,7 +79,7 @@ class GraphStore(ABC):
     url: str
     schema: GraphSchema = MARKETPLACE
 
-    def write_tables(self, tables: Tables) -> Counts:
+    def write_tables(self, tables: Tables, *, strict: bool = False) -> Counts:
         """Add what is new in ``tables``; twice is the same as once.
 
         Each new row gets the next load sequence. Attribute rows of known members and products
@@ -83,11 +88,20 @@ class GraphStore(ABC):
         the last counts, the others are repeats; of several events with one event_id the first
         counts, the others are repeats or conflicts. So rows in = new + repeats + conflicts.
 
+        Args:
+            tables: What was validated.
+            strict: Write nothing at all where there is a conflict.
+
         Raises:
+            StoreConflictError: There is one, and ``strict`` refuses it.
             StoreLockedError: Another writer holds the store.
             StorePermissionError: The store may not be written.
         """
-        return self._write_tables(tables)
+        return self._write_tables(tables, strict)
+
+    def preview_tables(self, tables: Tables) -> Counts:
+        """Return what ``write_tables`` would do now, writing nothing: also where no store is yet."""
+        return self._preview_tables(tables)
 
     def read_tables(self, as_of: datetime, *, loaded_until: int | None = None) -> Tables:
         """Return what had happened by ``as_of``, inclusive, to the microsecond.
@@ -171,7 +185,10 @@ class GraphStore(ABC):
         """Let go of files and connections; safe to call twice."""
 
     @abstractmethod
-    def _write_tables(self, tables: Tables) -> Counts: ...
+    def _write_tables(self, tables: Tables, strict: bool) -> Counts: ...
+
+    @abstractmethod
+    def _preview_tables(self, tables: Tables) -> Counts: ...
 
     @abstractmethod
     def _read_tables(self, as_of: datetime, loaded_until: int | None) -> Tables: ...

@@ -26,12 +26,12 @@ from graphml.results import Decision, Ring, RunInfo
 from graphml.store.base import Counts, GraphStore, Run, Summary
 from graphml.store.decisions import read_decisions, write_decision
 from graphml.store.files import clear_errors
-from graphml.store.intake import take_in
+from graphml.store.intake import look_at, take_in
 from graphml.store.lock import reading, writing
 from graphml.store.manifest import Generation, read_manifest, write_manifest
 from graphml.store.moments import visible
 from graphml.store.neighbors import neighborhood
-from graphml.store.novelty import KEYS, latest
+from graphml.store.novelty import KEYS, counted, latest
 from graphml.store.rooms import check_folder, make_rooms, remove_leftovers
 from graphml.store.runs import EmbeddedRun, begun_runs, published_runs, stored_rings
 from graphml.store.segments import read
@@ -84,12 +84,16 @@ class EmbeddedStore(GraphStore):
         segments = generation.tables[table]
         return read(self.folder, table, segments, columns=["member_id"])["member_id"].unique()
 
-    def _write_tables(self, tables: Tables) -> Counts:
+    def _write_tables(self, tables: Tables, strict: bool) -> Counts:
         with self._writing() as generation:
-            counts, following = take_in(self.folder, generation, tables)
+            counts, following = take_in(self.folder, generation, tables, strict=strict)
             if following is not generation:
                 write_manifest(self.folder, following)
         return counts
+
+    def _preview_tables(self, tables: Tables) -> Counts:
+        with self._reading() as generation:
+            return counted(look_at(self.folder, generation, tables))
 
     def _read_tables(self, as_of: datetime, loaded_until: int | None) -> Tables:
         with self._reading() as generation:

@@ -14,43 +14,45 @@ from graphml.store.manifest import Generation
 from graphml.store.novelty import (
     KEYS,
     Novelty,
+    counted,
     new_attributes,
     new_events,
     new_rows,
     storable,
 )
 from graphml.store.segments import merged, read, write_segments
-from graphml.tables.frames import TABLES, Tables, empty
+from graphml.tables.frames import TABLES, Tables
 
 logger = logging.getLogger("graphml.store")
 
 
-def take_in(folder: Path, generation: Generation, tables: Tables) -> tuple[Counts, Generation]:
-    """Write what is new in ``tables`` as segments, and return the generation that has them.
-
-    Nobody sees the segments before that generation is written as the manifest. Where nothing is
-    new it is ``generation`` itself.
-    """
+def look_at(folder: Path, generation: Generation, tables: Tables) -> dict[str, Novelty]:
+    """Return what is new in ``tables``, by table; those without a row are left out."""
     batches = {table: storable(getattr(tables, table), table) for table in TABLES}
-    news = {
+    return {
         table: _novelty(folder, generation, table, rows)
         for table, rows in batches.items()
         if rows.height
     }
+
+
+def take_in(
+    folder: Path, generation: Generation, tables: Tables, *, strict: bool
+) -> tuple[Counts, Generation]:
+    """Write what is new in ``tables`` as segments, and return the generation that has them.
+
+    Nobody sees the segments before that generation is written as the manifest. Where nothing is
+    new it is ``generation`` itself.
+
+    Raises:
+        StoreConflictError: An event contradicts the store, and ``strict`` refuses that.
+    """
+    news = look_at(folder, generation, tables)
+    counts = counted(news, strict=strict)
     following = generation
     for table, novelty in news.items():
         if novelty.new.height:
             following = _append(folder, generation, following, table, novelty.new)
-    new = {table: news[table].new.height if table in news else 0 for table in TABLES}
-    counts = Counts(
-        events=new["events"],
-        members=new["members"],
-        products=new["products"],
-        labels=new["labels"],
-        links=new["links"],
-        repeats=sum(novelty.repeats for novelty in news.values()),
-        conflicts=news["events"].conflicts if "events" in news else empty("events"),
-    )
     return counts, following
 
 

@@ -13,6 +13,8 @@ from graphml.store.files import replace_file
 from graphml.tables.frames import TABLES
 
 MANIFEST = "manifest.json"
+SEGMENTS = "segments"
+"""The folder of the tables' files."""
 FORMAT = 1
 """Version of the folder's layout; ``SCHEMA_VERSION`` is that of the tables in it."""
 
@@ -65,13 +67,14 @@ def read_manifest(folder: Path) -> Generation | None:
 
     Raises:
         StoreVersionError: Another version of graphml wrote it.
-        StoreError: It is damaged.
+        StoreError: It is damaged, or missing beside segments.
     """
     path = folder / MANIFEST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         versions = (content["format"], content["schema_version"])
     except FileNotFoundError:
+        _require_fresh(folder)
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(path, error) from error
@@ -102,6 +105,16 @@ def _from_json(content: dict[str, Any]) -> Generation:
         },
         runs=tuple(content["runs"]),
     )
+
+
+def _require_fresh(folder: Path) -> None:
+    """Refuse a folder that lost its manifest: the first writer makes it before any segment."""
+    segments = next((folder / SEGMENTS).glob("*"), None)
+    if segments is not None and not (folder / MANIFEST).is_file():  # not made this very moment
+        raise StoreError(
+            f"store {folder}: damaged: {MANIFEST} is missing",
+            hint="restore the folder from a copy, or load the source into a new one",
+        )
 
 
 def _damaged(path: Path, error: Exception) -> StoreError:

@@ -19,7 +19,7 @@ from graphml.store.neo4j_runs import (
     write_decision,
 )
 from graphml.store.neo4j_session import Connection
-from graphml.store.neo4j_write import prepare, write_tables
+from graphml.store.neo4j_write import prepare, preview_tables, write_tables
 from graphml.tables.frames import Tables, require_utc
 
 
@@ -56,9 +56,12 @@ class Neo4jStore(GraphStore):
         """Return how much the store holds, and from when to when."""
         return read_summary(self._connection)
 
-    def _write_tables(self, tables: Tables) -> Counts:
+    def _write_tables(self, tables: Tables, strict: bool) -> Counts:
         self._prepare()
-        return write_tables(self._connection, tables)
+        return write_tables(self._connection, tables, strict=strict)
+
+    def _preview_tables(self, tables: Tables) -> Counts:
+        return preview_tables(self._connection, tables)
 
     def _read_tables(self, as_of: datetime, loaded_until: int | None) -> Tables:
         return read_tables(self._connection, as_of, loaded_until)

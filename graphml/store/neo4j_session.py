@@ -216,10 +216,18 @@ def _translated(url: str, error: Exception) -> StoreError:
         )
     if isinstance(error, ServiceUnavailable | SessionExpired | ConfigurationError | OSError):
         return StoreConnectionError(
-            f"no connection to {url}: {reason}",
+            f"no connection to {url}: {_root(error)}",
             hint="is Neo4j running there, and is its Bolt port open?",
         )
     return StoreError(f"{url}: {reason}", hint="see the server's log")
+
+
+def _root(error: BaseException) -> str:
+    """Return in one sentence what the system said; the driver's own words run over lines."""
+    while inner := error.__cause__ or next(iter(getattr(error, "exceptions", ())), None):
+        error = inner
+    told = getattr(error, "strerror", None) or str(error)
+    return one_line(next(iter(told.splitlines()), type(error).__name__))
 
 
 def _without_secrets(url: str) -> str:

@@ -25,6 +25,7 @@ from graphml.store.neo4j_read import (
     checked_state,
     read_known_events,
     read_records,
+    read_state,
     unknown_nodes,
 )
 from graphml.store.neo4j_rows import fold_features, grouped, pack, properties, record_columns
@@ -37,7 +38,15 @@ from graphml.store.neo4j_session import (
     fill,
 )
 from graphml.store.neo4j_ties import tie_works
-from graphml.store.novelty import KEYS, Novelty, new_attributes, new_events, new_rows, storable
+from graphml.store.novelty import (
+    KEYS,
+    Novelty,
+    counted,
+    new_attributes,
+    new_events,
+    new_rows,
+    storable,
+)
 from graphml.tables.frames import TABLES, Tables
 
 logger = logging.getLogger("graphml.store")
@@ -88,11 +97,14 @@ def prepare(connection: Connection) -> None:
     connection.write((fill("create_store"), {"version": SCHEMA_VERSION}))
 
 
-def write_tables(connection: Connection, tables: Tables) -> Counts:
+def preview_tables(connection: Connection, tables: Tables) -> Counts:
+    """Return what ``write_tables`` would do now: a load that was cut off is known already."""
+    return counted(_look_at(connection, _batches(tables), read_state(connection).reserved))
+
+
+def write_tables(connection: Connection, tables: Tables, *, strict: bool = False) -> Counts:
     """Add what is new in ``tables``, as ``GraphStore.write_tables`` promises."""
-    batches = {table: storable(getattr(tables, table), table) for table in TABLES}
-    for rows in batches.values():
-        _require_short_keys(rows)
+    batches = _batches(tables)
     unfinished = True
     while unfinished:
         # Finishing is a transaction of its own: its end must stand before new sequences are given.
@@ -101,18 +113,27 @@ def write_tables(connection: Connection, tables: Tables) -> Counts:
             if unfinished:
                 _complete(connection, load, state)
             else:
-                counts = _write(connection, load, batches, state)
+                news = _look_at(connection, batches, state.reserved)
+                counts = counted(news, strict=strict)
+                _write(connection, load, news, state)
     return counts
 
 
-def _write(
-    connection: Connection, load: Any, batches: dict[str, pl.DataFrame], state: State
-) -> Counts:
-    news = {
-        table: _novelty(connection, table, rows, state.reserved) for table, rows in batches.items()
-    }
-    new = {table: novelty.new.height for table, novelty in news.items()}
-    count = sum(new.values())
+def _batches(tables: Tables) -> dict[str, pl.DataFrame]:
+    batches = {table: storable(getattr(tables, table), table) for table in TABLES}
+    for rows in batches.values():
+        _require_short_keys(rows)
+    return batches
+
+
+def _look_at(
+    connection: Connection, batches: dict[str, pl.DataFrame], until: int
+) -> dict[str, Novelty]:
+    return {table: _novelty(connection, table, rows, until) for table, rows in batches.items()}
+
+
+def _write(connection: Connection, load: Any, news: dict[str, Novelty], state: State) -> None:
+    count = sum(novelty.new.height for novelty in news.values())
     if count:
         first = connection.write((fill("reserve"), {"count": count}))[0]["first"]
         for table, novelty in news.items():
@@ -120,11 +141,6 @@ def _write(
             first += novelty.new.height
         _update_ties(connection, numbered(news["events"].new, state.reserved + 1), first - 1)
         load.run(fill("finish_load"), sequence=first - 1).consume()
-    return Counts(
-        **new,
-        repeats=sum(novelty.repeats for novelty in news.values()),
-        conflicts=news["events"].conflicts,
-    )
 
 
 def _require_short_keys(rows: pl.DataFrame) -> None:

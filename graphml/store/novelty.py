@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from graphml.errors import StoreError
+from graphml.errors import StoreConflictError, StoreError, one_line
+from graphml.store.base import Counts
 from graphml.tables.frames import TIME, conform, empty, frame_schema
 
 KEYS = {"members": "member_id", "products": "product_id"}
@@ -24,6 +25,26 @@ class Novelty:
     new: pl.DataFrame
     repeats: int = 0
     conflicts: pl.DataFrame = field(default_factory=lambda: empty("events"))
+
+
+def counted(news: Mapping[str, Novelty], *, strict: bool = False) -> Counts:
+    """Return what writing ``news``, by table, comes to.
+
+    Raises:
+        StoreConflictError: An event contradicts the store, and ``strict`` refuses that.
+    """
+    conflicts = news["events"].conflicts if "events" in news else empty("events")
+    if strict and conflicts.height:
+        first = one_line(conflicts["event_id"][0], 60)
+        raise StoreConflictError(
+            f"{conflicts.height} events are in the store with other content, as {first!r}",
+            hint="leave them out, or load into a new --store",
+        )
+    return Counts(
+        **{table: novelty.new.height for table, novelty in news.items()},
+        repeats=sum(novelty.repeats for novelty in news.values()),
+        conflicts=conflicts,
+    )
 
 
 def storable(frame: pl.DataFrame, table: str) -> pl.DataFrame:

@@ -9,9 +9,8 @@ from graphml.errors import StoreError, UsageError
 from graphml.store.decisions import DECISIONS
 from graphml.store.files import TEMPORARY, sync_folder
 from graphml.store.lock import READERS, WRITER, nobody_reading
-from graphml.store.manifest import MANIFEST, Generation
+from graphml.store.manifest import MANIFEST, SEGMENTS, Generation
 from graphml.store.runs import RUNS
-from graphml.store.segments import SEGMENTS
 
 _OURS = {WRITER, READERS, SEGMENTS, RUNS, DECISIONS, f"{DECISIONS}-journal", MANIFEST + TEMPORARY}
 _GUESTS = {"quarantine", "manifests", "models"}

@@ -10,11 +10,10 @@ import polars as pl
 
 from graphml.errors import StoreError
 from graphml.store.files import clear_errors, sync_file, sync_folder
-from graphml.store.manifest import Segment
+from graphml.store.manifest import SEGMENTS, Segment
 from graphml.store.moments import by
 from graphml.tables.frames import empty
 
-SEGMENTS = "segments"
 ROWS = 1 << 20
 """Rows of a full segment; smaller ones are merged as they come."""
 

@@ -8,8 +8,8 @@ import polars as pl
 
 from graphml.tables.blocks import BlockPart
 from graphml.tables.cardfiles import ASIDE_SCHEMA, WITHHELD, CardTable
-from graphml.tables.files import FILE, LINE
-from graphml.tables.numbers import looks_written_with
+from graphml.tables.files import FILE, LINE, SHOWN
+from graphml.tables.numbers import number, refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,12 @@ class Aside:
     private: bool
 
     def rows(self) -> pl.DataFrame:
-        """Return file, line, rule and value."""
+        """Return file, line, rule, column (null where it is the whole row) and value."""
         found = [self.source.set_aside(), *(self.source.lookup(keys)[1] for keys in self.keys)]
         if self.blocks and all(part.block.where is not None for part in self.blocks):
             found.append(self._taken_by_none())
-        rows = pl.concat([pl.DataFrame(schema=ASIDE_SCHEMA), *found])
+        schema = {**ASIDE_SCHEMA, "column": pl.String}
+        rows = pl.concat([pl.DataFrame(schema=schema), *found], how="diagonal")
         if self.private:
             value = pl.when(pl.col("value").is_not_null()).then(pl.lit(WITHHELD))
             rows = rows.with_columns(value.alias("value"))
@@ -46,21 +47,43 @@ class Aside:
         rest = self.source.frame.collect()
         for part in self.blocks:
             rest = rest.join(part.selected().select(FILE, LINE), on=[FILE, LINE], how="anti")
-        # A filter that compares numbers is false where a cell is none, so it forgets such rows.
-        commas = (
-            looks_written_with(pl.col(name).cast(pl.String), ",")
-            for name in self._filtered_by()
-            if not self.source.file.spec.decimal
-        )
-        told = "no block of the card takes this row"
-        rule = pl.when(pl.any_horizontal(pl.lit(value=False), *commas)).then(
-            pl.lit(f'{told}; decimal comma? card: decimal = ","')
-        )
-        return self.source.rows_aside(rest.sort(FILE, LINE), rule.otherwise(pl.lit(told)))
+        rest = rest.sort(FILE, LINE)
+        # A filter that compares numbers is false where a cell is none: that is the row's own fault.
+        broken = self._broken(rest)
+        first = broken.unique("_row", keep="first", maintain_order=True)
+        places = rest.select(FILE, LINE).with_row_index("_row")
+        told = places.join(first, on="_row", how="left", maintain_order="left")
+        rule = pl.col("_rule").fill_null("no block of the card takes this row")
+        rows = self.source.rows_aside(told, rule, pl.col("_value"))
+        return rows.with_columns(told["_column"].alias("column"))
 
-    def _filtered_by(self) -> list[str]:
-        """Return the file's columns that its blocks' filters read."""
-        filters = [part.block.where for part in self.blocks if part.block.where is not None]
-        own = f"{self.source.file.name}."
-        names = dict.fromkeys(name.removeprefix(own) for each in filters for name in each.columns)
-        return [name for name in names if name in self.source.columns]
+    def _broken(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return row, rule, column and value of cells that should be numbers for a filter."""
+        found = [pl.DataFrame(schema=_BROKEN)]
+        for name in self._compared():
+            cells = rows[name]
+            values = rows.select(number(pl.col(name), self.source.decimal(name))).to_series()
+            for rule, where in refusals(cells, cells.is_not_null() & values.is_null()):
+                shown = cells.filter(where).cast(pl.String).str.slice(0, SHOWN)
+                found.append(
+                    pl.DataFrame({"_row": where.arg_true(), "_value": shown}).select(
+                        pl.col("_row").cast(pl.UInt32),
+                        _rule=pl.lit(rule),
+                        _column=pl.lit(name),
+                        _value=pl.col("_value"),
+                    )
+                )
+        return pl.concat(found)
+
+    def _compared(self) -> list[str]:
+        """Return the file's columns that its blocks' filters compare as numbers."""
+        names = (
+            name
+            for part in self.blocks
+            if part.block.where is not None
+            for name in part.block.where.compared(part.resolve)
+        )
+        return [name for name in dict.fromkeys(names) if name in self.source.columns]
+
+
+_BROKEN = {"_row": pl.UInt32, "_rule": pl.String, "_column": pl.String, "_value": pl.String}

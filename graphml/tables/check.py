@@ -13,14 +13,15 @@ from graphml.schema import ColumnSpec
 from graphml.tables.files import FILE, LINE, SHOWN
 from graphml.tables.frames import DTYPES
 from graphml.tables.numbers import refusals
-from graphml.tables.parse import parse
+from graphml.tables.parse import SKIPPED, parse
 from graphml.tables.quarantine import ROWS_SCHEMA
 from graphml.tables.rules import ROW, Terms, contract, first_broken
 
-Bad = Literal["number", "time", "address"]
+Bad = Literal["number", "time", "hour", "address"]
 """What a cell should have been for a card's formula, format or step, and is not."""
 _BAD = "_bad:"
 _KINDS: tuple[Bad, ...] = get_args(Bad)
+_RULES = {"time": "not a time", "hour": SKIPPED, "address": "not an IP address"}
 
 
 def bad_name(kind: Bad, column: str) -> str:
@@ -111,7 +112,7 @@ def _unmade(raw: pl.DataFrame, column: str) -> Iterator[tuple[str, pl.Series]]:
         if kind == "number":
             yield from refusals(text, where)
         else:
-            yield ("not a time" if kind == "time" else "not an IP address"), where
+            yield _RULES[kind], where
 
 
 def problem(column: str, rule: str, where: pl.Series) -> pl.DataFrame:

@@ -66,7 +66,7 @@ class Making:
         if column.map:
             values = values.cast(pl.String).replace(dict(column.map))
         if column.format or column.time_zone:
-            values, bad["time"] = _times(values, column.format, column.time_zone or self.zone)
+            values = self._timed(column, values, bad)
         if column.normalise:
             values, bad["address"] = _normalised(values.cast(pl.String), column.normalise)
         if values.dtype == pl.String:
@@ -98,6 +98,16 @@ class Making:
         if column.text is not None:
             return _as_long(frame.select(self._text(column).alias("text"))["text"], frame)
         return _as_long(pl.Series("value", [column.value], pl.String), frame)
+
+    def _timed(self, column: Column, raw: pl.Series, bad: dict[Bad, pl.Series]) -> pl.Series:
+        """Return times in UTC; ``bad`` gets the text of those that do not fit or that never were."""
+        zone = column.time_zone or self.zone
+        text, values = _times(raw, column.format, zone)
+        bad["time"] = text.set(values.is_not_null(), None)
+        if zone and bad["time"].null_count() < len(text):
+            read = bad["time"].is_not_null() & _times(raw, column.format, "UTC")[1].is_not_null()
+            bad["time"], bad["hour"] = bad["time"].set(read, None), text.set(~read, None)
+        return values
 
     def _sign(self, column: Column) -> str:
         """Return the decimal sign of the cells that ``column`` is made from."""
@@ -152,14 +162,14 @@ def _normalised(raw: pl.Series, steps: tuple[str, ...]) -> tuple[pl.Series, pl.S
 def _times(
     raw: pl.Series, formats: tuple[str, ...], zone: str | None
 ) -> tuple[pl.Series, pl.Series]:
-    """Return times in UTC, and the text of the cells that none of ``formats`` fits."""
+    """Return the cells' text, and their times in UTC, null where none of ``formats`` fits."""
     if formats and not raw.dtype.is_temporal():
         text = without_blanks(raw.cast(pl.String))
         values = pl.select(pl.coalesce(_time(text, form, zone) for form in formats)).to_series()
     else:
         text = raw.cast(pl.String)
         values = parse(raw, ColumnSpec(type="time"), zone).values
-    return values, text.set(values.is_not_null(), None)
+    return text, values
 
 
 def _time(text: pl.Series, form: str, zone: str | None) -> pl.Series:

@@ -90,6 +90,12 @@ class Formula:
         """Return where it is true; false where a cell it compares as a number is none."""
         return _Reader(self, resolve, decimal).truth(self.tree).fill_null(value=False)
 
+    def compared(self, resolve: Resolve) -> list[str]:
+        """Return the columns, as the frame names them, that a filter compares as numbers."""
+        reader = _Reader(self, resolve, _plain)
+        reader.truth(self.tree)
+        return list(dict.fromkeys(reader.numbers))
+
     def unread(self, resolve: Resolve, decimal: Decimal = _plain) -> pl.Expr:
         """Return the first cell that is there but no number, as text; null where all are."""
         names = [resolve(name) for name in self.columns]
@@ -124,6 +130,8 @@ class _Reader:
     formula: Formula
     resolve: Resolve
     decimal: Decimal
+    numbers: list[str] = field(default_factory=list)
+    """Columns that were read as numbers."""
 
     def number(self, tree: ast.expr) -> pl.Expr:
         if isinstance(tree, ast.Constant) and isinstance(tree.value, int | float):
@@ -137,6 +145,7 @@ class _Reader:
             if name in _FUNCTIONS:
                 return _FUNCTIONS[name](self.number(tree.args[0]))
         name = self.name(tree)
+        self.numbers.append(name)
         return number(pl.col(name), self.decimal(name))
 
     def truth(self, tree: ast.expr) -> pl.Expr:

@@ -154,7 +154,7 @@ def refuse_aside(asides: tuple[Aside, ...]) -> None:
         SourceError: There are any.
     """
     for aside in asides:
-        refuse(aside.rows().with_columns(column=pl.lit(None, pl.String)))
+        refuse(aside.rows())
 
 
 def refuse_where(rows: pl.DataFrame, part: BlockPart, where: pl.Expr, rule: pl.Expr) -> None:

@@ -13,6 +13,8 @@ from graphml.tables.numbers import refusals
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 # Beyond this a float no longer tells neighbouring integers apart.
 _EXACT = 2.0**53
+SKIPPED = "a time that the zone skips"
+"""The rule of a local time in the hour that clocks leave out in spring."""
 _WITH_ZONE = r"^\d{4}-\d\d-\d\d[Tt ]\d\d:.*(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
 
 
@@ -141,7 +143,7 @@ def _both(naive: pl.Series, raw: pl.Series, aware: pl.Series | None, zone: str |
     if zone is None:
         return Parsed(known, (unread, ("a time without a zone", missing & naive.is_not_null())))
     values = known.fill_null(localised(naive, zone))
-    return Parsed(values, (unread, ("a time that the zone skips", missing & values.is_null())))
+    return Parsed(values, (unread, (SKIPPED, missing & values.is_null())))
 
 
 def localised(naive: pl.Series, zone: str) -> pl.Series:

@@ -100,7 +100,10 @@ def _table(source: Source, table: str, columns: dict[str, ColumnSpec], terms: Te
         raw = rows.frame.collect()
         result = check(raw, table, columns, terms, files=files, zone=source.time_zone)
         checked.append(result.good)
-        lost = _lost(table, rows.malformed.with_columns(pl.lit(part.name).alias("file")))
+        malformed = rows.malformed.with_columns(
+            pl.lit(part.name).alias("file"), pl.lit(None, pl.String).alias("column")
+        )
+        lost = _lost(table, malformed)
         rejected += [lost, result.rejected]
         read += raw.height + lost.height
         first += len(part.names)
@@ -139,13 +142,13 @@ def _raw(
 
 
 def _lost(table: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return malformed lines (file, line, rule, value) in the quarantine's shape."""
+    """Return what is no row of a table (file, line, rule, column, value) as the quarantine has it."""
     return rows.select(
         pl.lit(table).alias("table"),
         "file",
         "line",
         "rule",
-        pl.lit(None, pl.String).alias("column"),
+        "column",
         "value",
         pl.lit(None, pl.String).alias("row"),
     )

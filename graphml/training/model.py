@@ -46,6 +46,7 @@ class GraphModel:
         task: ``fraud`` or ``purchase``.
         horizon: Of the labels.
         trained_until: Last moment that any training label or column encoder saw.
+        chosen_until: Last moment that any validation label was about.
         correction: Added to logits, for the labels 0 that training left out.
         metric, validation: What it was chosen by, and how well it did.
         history: Loss and validation of each pass.
@@ -59,6 +60,7 @@ class GraphModel:
     task: Task
     horizon: timedelta | None
     trained_until: datetime
+    chosen_until: datetime
     correction: float
     metric: str
     validation: float
@@ -149,6 +151,7 @@ class GraphModel:
             if self.horizon is None
             else self.horizon // timedelta(microseconds=1),
             "trained_until": time_text(self.trained_until),
+            "chosen_until": time_text(self.chosen_until),
             "correction": self.correction,
             "metric": self.metric,
             "validation": self.validation,
@@ -188,6 +191,7 @@ class GraphModel:
             task=about["task"],
             horizon=None if horizon is None else timedelta(microseconds=horizon),
             trained_until=parse_time(about["trained_until"]),
+            chosen_until=parse_time(about["chosen_until"]),
             correction=about["correction"],
             metric=about["metric"],
             validation=about["validation"],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from graphml.config import TrainConfig
@@ -27,6 +29,8 @@ from graphml.training.ranks import Ranks, spread
 _VALIDATED = 2_000
 """Members that validation looks at, at most."""
 _LIST = 20
+
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -92,7 +96,7 @@ class PurchaseTask:
         ).take(np.flatnonzero(there))
         self._products = products.nodes[there]
         self._names = graph.nodes["product"].keys
-        self._valid = _Ranking.of(reader, valid, config.seed)
+        self._valid = Ranking.of(reader, valid, config.seed)
 
     def steps(self, epoch: int) -> list[Ints]:
         """Return the rows of each step of a pass: stretches of time in an order of chance."""
@@ -145,7 +149,7 @@ class PurchaseTask:
             expected=self._here(np.log(expected).astype(np.float32)),
         )
 
-    def _barred(self, seeds: Seeds, candidates: Ints, place: Ints) -> np.ndarray:
+    def _barred(self, seeds: Seeds, candidates: Ints, place: Ints) -> NDArray[np.bool_]:
         first = self._reader.graph.nodes["product"].first[candidates]
         barred = first[None, :] > seeds.as_of[:, None]
         # A member's other purchases of the same stretch are no products it did not want.
@@ -156,7 +160,7 @@ class PurchaseTask:
         barred[np.arange(len(place)), place] = False
         return barred
 
-    def _here(self, array: np.ndarray) -> Tensor:
+    def _here(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self._reader.device)
 
     def loss(self, network: Network, batch: PurchaseBatch) -> Tensor:
@@ -183,8 +187,15 @@ def _head(network: Network) -> LinkHead:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Ranking:
-    """Who buys what after one moment, and all products that were there by then."""
+class Ranking:
+    """Who buys what after one moment, and all products that were there by then.
+
+    Attributes:
+        members: Who is asked, as of the moment.
+        products: All that are there by then.
+        owner: Place of each purchase's member, sorted, int64 [purchases].
+        bought: Place of its product, int64 [purchases].
+    """
 
     members: Seeds
     products: Seeds
@@ -192,7 +203,12 @@ class _Ranking:
     bought: Ints
 
     @classmethod
-    def of(cls, reader: Reader, labels: Labels, seed: int, most: int = _VALIDATED) -> _Ranking:
+    def of(cls, reader: Reader, labels: Labels, seed: int, most: int = _VALIDATED) -> Ranking:
+        """Return who of at most ``most`` members buys what, as of the first label's moment.
+
+        Raises:
+            UsageError: No member known by then buys a product known by then.
+        """
         graph, rows = reader.graph, labels.rows
         as_of = microseconds(rows["as_of"].min())  # type: ignore[arg-type]
         first = graph.nodes["product"].first
@@ -228,14 +244,28 @@ class _Ranking:
             blocks = encode_all(reader, network, "member", self.members.take(mine))
             vectors = torch.cat([head.members(v) for v in blocks])
         vectors = ranks.gather(vectors, len(self.members))
+        return self._ranked(lambda member: (products @ vectors[member]).cpu().numpy()), self.owner
+
+    def ranks_by(self, scores: Floats, first: Sequence[Ints] = ()) -> Ints:
+        """Return the ranks by one score a product; ``first`` come before all others, by member."""
+
+        def of(member: int) -> Floats:
+            own = scores.astype(np.float64, copy=True)
+            if len(first):
+                own[first[member]] += 1 + scores.max(initial=0)
+            return own
+
+        return self._ranked(of)
+
+    def _ranked(self, scores_of: Callable[[int], Floats]) -> Ints:
         found = np.empty(len(self.owner), dtype=np.int64)
+        bounds = np.searchsorted(self.owner, np.arange(len(self.members) + 1))
         for member in range(len(self.members)):
-            scores = (products @ vectors[member]).cpu().numpy()
-            pairs = np.flatnonzero(self.owner == member)
-            for pair in pairs:
+            scores = scores_of(member)
+            for pair in range(bounds[member], bounds[member + 1]):
                 own = scores[self.bought[pair]]
                 found[pair] = (scores > own).sum() + ((scores == own).sum() - 1) // 2
-        return found, self.owner
+        return found
 
 
 def _as_of(names: object, nodes: Ints, as_of: int, seed: int) -> Seeds:

@@ -13,7 +13,7 @@ from tests.cli.conftest import run_graphml
 
 RING_KEYS = {
     "ring_id", "kind", "status", "score", "score_kind", "members", "shared", "amount_gross",
-    "amount_net", "currency", "first", "last", "as_of", "model", "reasons", "counter_evidence",
+    "amount_net", "currency", "first", "last", "as_of", "model", "reasons", "counter_evidence", "decision",
 }  # fmt: skip
 
 

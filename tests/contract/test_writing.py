@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 
-from graphml.errors import StoreError
-from graphml.store.base import GraphStore
+from graphml.errors import StoreConflictError, StoreError
+from graphml.store.base import Counts, GraphStore
 from graphml.tables.frames import Tables
 
 from .rows import LATER, at, content, event, random_tables, same, tables
@@ -83,6 +85,43 @@ def test_an_id_with_other_content_is_a_conflict(
     assert content(store.read_tables(LATER).events) == content(
         tables([first, event("e-2", 0, "m-1")]).events
     )
+
+
+def test_strict_writes_nothing_where_one_event_contradicts(store: GraphStore) -> None:
+    first = event("e-1", 0, "m-1", amount=1.0)
+    store.write_tables(tables([first]))
+    before, summary = store.read_tables(LATER), store.summary()
+    clashing = tables(
+        [{**first, "amount": 2.0}, event("e-2", 0, "m-1")],
+        members=[{"member_id": "m-1", "signup_time": at(0)}],
+    )
+    with pytest.raises(StoreConflictError, match="e-1"):
+        store.write_tables(clashing, strict=True)
+    same(store.read_tables(LATER), before)
+    assert store.summary() == summary
+    counts = store.write_tables(tables([first, event("e-2", 0, "m-1")]), strict=True)
+    assert (counts.events, counts.repeats) == (1, 1)
+
+
+def test_a_preview_says_what_a_write_would_do_and_does_nothing(store: GraphStore) -> None:
+    batch = random_tables(5)
+    same_counts(store.preview_tables(batch), store.write_tables(batch))
+    before, summary = store.read_tables(LATER), store.summary()
+    first = batch.events.head(1)
+    more = random_tables(6, prefix="later-")
+    changed = first.with_columns(amount=pl.lit(-1.0))
+    later = replace(more, events=pl.concat([more.events, changed, batch.events.slice(1, 3)]))
+    foreseen = store.preview_tables(later)
+    assert (foreseen.events, foreseen.conflicts.height) == (more.events.height, 1)
+    same(store.read_tables(LATER), before)
+    assert store.summary() == summary
+    same_counts(foreseen, store.write_tables(later))
+
+
+def same_counts(one: Counts, other: Counts) -> None:
+    for name in ("events", "members", "products", "labels", "links", "repeats"):
+        assert getattr(one, name) == getattr(other, name), name
+    assert content(one.conflicts) == content(other.conflicts)
 
 
 def test_within_a_batch_the_first_of_equal_ids_counts(store: GraphStore) -> None:

@@ -1,6 +1,5 @@
 import hashlib
 import hmac
-import logging
 
 import polars as pl
 import pytest
@@ -47,14 +46,22 @@ def test_no_key_is_one_clear_line(environment):
 
 def test_an_empty_or_missing_key_file(tmp_path):
     (tmp_path / "key").write_text(" \n")
-    with pytest.raises(ConfigError, match="there is no key"):
+    with pytest.raises(ConfigError, match=r"key: the pseudonym key is empty"):
         pseudonym_key(tmp_path / "key", {})
     with pytest.raises(ConfigError, match="cannot be read"):
         pseudonym_key(tmp_path / "nowhere", {})
 
 
-def test_a_short_key_is_called_weak(caplog):
-    with caplog.at_level(logging.WARNING):
-        assert pseudonym_key(None, {"GRAPHML_PSEUDONYM_KEY": "short"}) == b"short"
-    assert "5 bytes" in caplog.text
-    assert "short" not in caplog.text
+def test_a_short_key_is_refused_by_the_name_of_its_place(tmp_path):
+    (tmp_path / "key").write_text("x" * 15 + "\n")
+    for file, environment, where in (
+        (None, {"GRAPHML_PSEUDONYM_KEY": "tiny!"}, "GRAPHML_PSEUDONYM_KEY: .* 5 bytes"),
+        (tmp_path / "key", {}, "key: .* 15 bytes"),
+        (None, {"GRAPHML_PSEUDONYM_KEY_FILE": str(tmp_path / "key")}, "key: .* 15 bytes"),
+    ):
+        with pytest.raises(ConfigError, match=where) as caught:
+            pseudonym_key(file, environment)
+        assert "tiny!" not in caught.value.message
+        assert "secrets" in caught.value.hint
+    (tmp_path / "key").write_text("x" * 16)
+    assert pseudonym_key(tmp_path / "key", {}) == b"x" * 16

@@ -146,6 +146,26 @@ def test_a_home_is_told_and_with_a_shared_card_less_surely(market):
     )
 
 
+@pytest.mark.parametrize(("gap", "told"), [(50, False), (100, True)], ids=["20 days", "41 days"])
+def test_over_a_month_one_of_a_household_may_be_none_of_the_ring(market, gap, told):
+    for n in range(11):
+        market.tell(f"m-{n % 3}", gap * n, "purchase", product_id="p-1", address_id="a-1",
+                    device_id=f"d-{n % 3}")  # fmt: skip
+    against = by_code(market.ring(["m-0", "m-1"]).counter_evidence)
+    assert ("HOUSEHOLD" in against) == told
+    if told:
+        assert "only 1 other member did too, and no two" in against["HOUSEHOLD"].text
+
+
+@pytest.mark.parametrize(("gap", "told"), [(50, False), (100, True)], ids=["20 days", "41 days"])
+def test_over_a_month_a_network_may_be_a_home_though_parcels_go_elsewhere(market, gap, told):
+    for n in range(11):
+        market.tell(f"m-{n % 2}", gap * n, "purchase", product_id="p-1", ip="i-1",
+                    address_id=f"a-{n}", device_id=f"d-{n % 2}")  # fmt: skip
+    against = by_code(market.ring(["m-0", "m-1"]).counter_evidence)
+    assert ("HOUSEHOLD" in against) == told
+
+
 @pytest.mark.parametrize(
     ("opened", "told"),
     [((0, 800), True), ((0, 10), False), ((0, 1_500), False)],

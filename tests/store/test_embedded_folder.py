@@ -76,6 +76,35 @@ def test_a_file_is_no_store(tmp_path: Path) -> None:
         EmbeddedStore(path / "below").write_tables(random_tables(1))
 
 
+def test_a_lost_manifest_is_damage_and_not_an_empty_store(folder: Path) -> None:
+    store = EmbeddedStore(folder)
+    (folder / "manifest.json").unlink()
+    before = files(folder)
+    for ask in (
+        lambda: EmbeddedStore(folder),
+        store.summary,
+        lambda: store.read_tables(LATER),
+        lambda: store.write_tables(random_tables(2)),
+    ):
+        with pytest.raises(StoreError, match=r"damaged: manifest\.json is missing"):
+            ask()
+    assert files(folder) == before
+
+
+def test_a_folder_made_for_a_store_is_fresh_until_its_first_write(tmp_path: Path) -> None:
+    for room in ("segments", "runs", "quarantine"):
+        (tmp_path / "store" / room).mkdir(parents=True)
+    store = EmbeddedStore(tmp_path / "store")
+    assert store.summary().events == 0
+    assert store.write_tables(random_tables(1)).events > 0
+
+
+def test_a_preview_makes_no_folder(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path / "store", read_only=True)
+    assert store.preview_tables(random_tables(1)).events == 40
+    assert not (tmp_path / "store").exists()
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_text("")
     with pytest.raises(StoreError, match=r"is no store.*holiday"):

@@ -116,7 +116,8 @@ def test_a_card_reads_decimal_commas_in_columns_formulas_and_filters(tmp_path):
     )
     amounts, quarantine = shop(tmp_path, rows)
     assert amounts == {"a/49,90": 49.9, "b": 1234.56, "d/0": 0.0}
-    assert reasons(quarantine) == [(4, None, "no block of the card takes this row")]
+    assert reasons(quarantine) == [(4, "sum", EITHER)]
+    assert quarantine.rows["value"].to_list() == ["1.234"]
     amounts, quarantine = shop(tmp_path, rows, CARD.replace("sum >= 0", "nr != 'b'"))
     assert reasons(quarantine) == [(4, "amount", EITHER)]
     assert quarantine.rows["value"].to_list() == ["1.234"]
@@ -127,8 +128,25 @@ def test_a_card_that_forgets_its_commas_is_told_by_the_rule(tmp_path):
         tmp_path, "a;m;2024-01-01;49,90\nb;m;2024-01-01;20\n", CARD.replace(', decimal = ","', "")
     )
     assert amounts == {"b/20": 20.0}
-    rule = 'no block of the card takes this row; decimal comma? card: decimal = ","'
-    assert reasons(quarantine) == [(2, None, rule)]
+    rule = 'not a number; decimal comma? card: decimal = ","'
+    assert reasons(quarantine) == [(2, "sum", rule)]
+
+
+def test_a_cell_that_a_filter_cannot_compare_is_told_with_its_column(tmp_path):
+    rows = "a;m;2024-01-01;ten\nb;m;2024-01-01;3\nc;m;2024-01-01;\n"
+    amounts, quarantine = shop(tmp_path, rows)
+    assert amounts == {"b/3": 3.0}
+    told = quarantine.rows.sort("line").select("line", "column", "rule", "value").rows()
+    assert told == [
+        (2, "sum", "not a number", "ten"),
+        (4, None, "no block of the card takes this row", None),
+    ]
+
+
+def test_a_filter_of_texts_has_nothing_to_say_of_numbers(tmp_path):
+    card = CARD.replace("sum >= 0", "sum == 'x'").replace("sum < -0.5", "nr in ['b']")
+    _, quarantine = shop(tmp_path, "a;m;2024-01-01;ten\nb;m;2024-01-01;-3\n", card)
+    assert reasons(quarantine) == [(2, None, "no block of the card takes this row")]
 
 
 def test_a_default_and_whole_numbers_go_with_decimal_commas(tmp_path):

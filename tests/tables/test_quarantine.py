@@ -194,7 +194,7 @@ def test_a_file_that_is_closed_says_to_make_it_readable(tmp_path, monkeypatch, n
     with pytest.raises(SourceError, match="cannot be read") as caught:
         load(tmp_path)
     assert "make it readable" in caught.value.hint
-    assert caught.value.exit_code == 1
+    assert caught.value.exit_code == 4
 
 
 @pytest.mark.parametrize("way", ["read_text", "is_dir"])

@@ -19,7 +19,8 @@ from graphml.errors import ConfigError, UsageError
 from graphml.graph.build import build_graph
 from graphml.nn import ENCODERS
 from graphml.nn.features import fit_features
-from graphml.training.fit import STATE, fit
+from graphml.training.fit import fit
+from graphml.training.keeper import STATE
 from graphml.training.model import GraphModel
 from graphml.training.network import Reader
 from graphml.training.purchase import PurchaseTask

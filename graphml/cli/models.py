@@ -1,0 +1,320 @@
+"""``train``, ``score`` and ``audit-leakage``: models of what members do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+import typer
+
+from graphml.cli import options
+from graphml.cli.output import chosen_format, emit
+from graphml.cli.progress import progress, say
+from graphml.config import TrainConfig
+from graphml.errors import UsageError
+
+if TYPE_CHECKING:
+    from graphml.pipeline.training import Asking
+    from graphml.training.model import GraphModel
+
+What = Literal["fraud", "recommend"]
+
+WhatArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="fraud|recommend", help="What to learn: who is fraudulent, or who buys what."
+    ),
+]
+HorizonOption = Annotated[
+    str | None,
+    typer.Option(
+        "--horizon", metavar="DAYS", help="What a fraud label covers, as 30d.", show_default="14d"
+    ),
+]
+EveryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--every",
+        metavar="DAYS",
+        help="Between two moments members are asked about.",
+        show_default="7d",
+    ),
+]
+NegativesOption = Annotated[
+    str,
+    typer.Option(
+        "--negatives",
+        help="auto | stated (label 0 alone) | matured (all whom nobody accused in time).",
+    ),
+]
+ValidOption = Annotated[
+    str | None,
+    typer.Option(
+        "--valid-from",
+        metavar="TIME",
+        help="First moment of validation; else by shares.",
+        show_default=False,
+    ),
+]
+TestOption = Annotated[
+    str | None,
+    typer.Option(
+        "--test-from",
+        metavar="TIME",
+        help="First moment of the test; else by shares.",
+        show_default=False,
+    ),
+]
+EncoderOption = Annotated[
+    str | None, typer.Option("--encoder", help="sage | hgt.", show_default=False)
+]
+EpochsOption = Annotated[
+    int | None, typer.Option("--epochs", help="Most passes over the labels.", show_default=False)
+]
+DeviceOption = Annotated[
+    str | None, typer.Option("--device", help="auto | cpu | cuda.", show_default=False)
+]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        metavar="DIR",
+        help="The model's folder; else the newest of the store's.",
+        show_default=False,
+    ),
+]
+
+
+def train(
+    what: WhatArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="The model's folder; else under the store.",
+            show_default=False,
+        ),
+    ] = None,
+    horizon: HorizonOption = None,
+    every: EveryOption = None,
+    negatives: NegativesOption = "auto",
+    valid_from: ValidOption = None,
+    test_from: TestOption = None,
+    encoder: EncoderOption = None,
+    epochs: EpochsOption = None,
+    device: DeviceOption = None,
+    store: options.StoreOption = None,
+    as_of: options.AsOfOption = None,
+    seed: options.SeedOption = None,
+    format_: options.FormatOption = None,
+    dry_run: options.DryRunOption = False,
+    quiet: options.QuietOption = False,
+    debug: options.DebugOption = False,
+) -> None:
+    """Train a network on the store's events; a training that was stopped goes on."""
+    from graphml.pipeline.training import read_graph_of, split_of
+    from graphml.pipeline.training import train as train_store
+    from graphml.store.connect import connect
+
+    kind = _what(what)
+    config = _config(encoder, epochs, device, seed)
+    asking = _asking(horizon, every, negatives, valid_from, test_from)
+    chosen = chosen_format(format_, None)
+    url = options.store_url(store)
+    with progress(quiet=quiet), connect(url, read_only=True) as source:
+        moment = options.as_of_or_last(source, as_of)
+        folder = out or _models(url) / kind
+        if dry_run:
+            tables, _ = read_graph_of(source, moment)
+            split = split_of(tables, kind, asking, as_of=moment)
+            say(f"would train on {len(split.train)} labels into {folder}", quiet=quiet)
+            return
+        trained = train_store(source, kind, config, asking, as_of=moment, folder=folder)
+    say(f"model {trained.model.name} in {folder}", quiet=quiet)
+    _print(trained.report.rows, chosen, None)
+
+
+def score(
+    what: Annotated[str, typer.Argument(metavar="fraud", help="What to score: fraud.")],
+    model: ModelOption = None,
+    unit: Annotated[str, typer.Option("--unit", help="member.")] = "member",
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, help="Only the N riskiest.", show_default=False)
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Publish the scores in the store as a run.")
+    ] = False,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(
+            "--embeddings",
+            metavar="FILE",
+            help="Members' vectors too, as Parquet.",
+            show_default=False,
+        ),
+    ] = None,
+    device: DeviceOption = None,
+    store: options.StoreOption = None,
+    as_of: options.AsOfOption = None,
+    format_: options.FormatOption = None,
+    out: options.OutOption = None,
+    dry_run: options.DryRunOption = False,
+    quiet: options.QuietOption = False,
+    debug: options.DebugOption = False,
+) -> None:
+    """Score every member with a trained model, riskiest first."""
+    from graphml.pipeline.training import read_graph_of
+    from graphml.pipeline.training import score as score_store
+    from graphml.store.connect import connect
+
+    if what != "fraud":
+        raise UsageError(f"cannot score {what!r}", hint="graphml score fraud")
+    if unit != "member":
+        raise UsageError(f"cannot score a {unit!r}", hint="--unit member")
+    chosen = chosen_format(format_, out)
+    url = options.store_url(store)
+    publish = write and not dry_run
+    with progress(quiet=quiet), connect(url, read_only=not publish) as source:
+        moment = options.as_of_or_last(source, as_of)
+        asked = _load(model, url, "fraud", device)
+        scores, rows = score_store(source, asked, as_of=moment)
+        if embeddings is not None:
+            _, graph = read_graph_of(source, moment)
+            asked.embed(graph, "member", as_of=moment).write_parquet(embeddings)
+        if publish:
+            with source.run("fraud", model=asked.name, as_of=moment) as run:
+                run.write(scores)
+            say(f"published {len(scores.ids)} scores as run {run.run_id}", quiet=quiet)
+    if write and dry_run:
+        say(f"would publish {len(scores.ids)} scores", quiet=quiet)
+    shown = rows.head(top) if top else rows
+    found = [{**row, "as_of": row["as_of"].isoformat()} for row in shown.iter_rows(named=True)]
+    _print(found, chosen, out)
+
+
+def audit_leakage(
+    what: WhatArgument,
+    horizon: HorizonOption = None,
+    every: EveryOption = None,
+    negatives: NegativesOption = "auto",
+    valid_from: ValidOption = None,
+    test_from: TestOption = None,
+    encoder: EncoderOption = None,
+    epochs: EpochsOption = None,
+    device: DeviceOption = None,
+    store: options.StoreOption = None,
+    as_of: options.AsOfOption = None,
+    seed: options.SeedOption = None,
+    format_: options.FormatOption = None,
+    out: options.OutOption = None,
+    quiet: options.QuietOption = False,
+    debug: options.DebugOption = False,
+) -> None:
+    """Show what a random split would promise and a split by time does not keep."""
+    from graphml.pipeline.training import audit_leakage as audit
+    from graphml.store.connect import connect
+
+    kind = _what(what)
+    config = _config(encoder, epochs, device, seed)
+    asking = _asking(horizon, every, negatives, valid_from, test_from)
+    chosen = chosen_format(format_, out)
+    with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
+        moment = options.as_of_or_last(source, as_of)
+        rows = audit(source, kind, config, asking, as_of=moment)
+    _print(rows, chosen, out)
+    say("gap: what the random split promises beyond what the split by time keeps", quiet=quiet)
+
+
+def _load(model: Path | None, url: str, kind: str, device: str | None) -> GraphModel:
+    from graphml.training.model import GraphModel
+
+    return GraphModel.load(model or _models(url) / kind, device=device or "auto")
+
+
+def _models(url: str) -> Path:
+    from graphml.store.connect import state_folder
+
+    return state_folder(url) / "models"
+
+
+def _what(what: str) -> What:
+    if what not in ("fraud", "recommend"):
+        raise UsageError(f"cannot learn {what!r}", hint="fraud or recommend")
+    return cast(What, what)
+
+
+def _config(
+    encoder: str | None, epochs: int | None, device: str | None, seed: int | None
+) -> TrainConfig:
+    given = {"encoder": encoder, "epochs": epochs, "device": device, "seed": seed}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return replace(options.settings().train, **chosen)
+
+
+def _asking(
+    horizon: str | None,
+    every: str | None,
+    negatives: str,
+    valid_from: str | None,
+    test_from: str | None,
+) -> Asking:
+    from graphml.pipeline.training import Asking
+
+    if negatives not in ("auto", "stated", "matured"):
+        raise UsageError(f"--negatives is {negatives!r}", hint="auto, stated or matured")
+    usual = Asking()
+    return Asking(
+        horizon=_days("--horizon", horizon) or usual.horizon,
+        every=_days("--every", every) or usual.every,
+        negatives=cast(Any, negatives),
+        valid_from=options.moment("--valid-from", valid_from),
+        test_from=options.moment("--test-from", test_from),
+    )
+
+
+def _days(name: str, text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,4})d?", text)
+    if not found or int(found[1]) == 0:
+        raise UsageError(f"{name} {text!r} is no number of days", hint=f"{name} 30d")
+    return timedelta(days=int(found[1]))
+
+
+def report_of(
+    folder: Path,
+    store: str | None,
+    as_of: str | None,
+    *,
+    format_: str,
+    out: Path | None,
+    quiet: bool,
+) -> None:
+    """Print how good a model is on the labels that its training did not see."""
+    from graphml.pipeline.training import evaluate_model
+    from graphml.store.connect import connect
+    from graphml.training.model import GraphModel
+
+    with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
+        model = GraphModel.load(folder)
+        report = evaluate_model(source, model, as_of=options.as_of_or_last(source, as_of))
+    _print(report.rows, format_, out)
+
+
+def _print(rows: Sequence[Mapping[str, Any]], format_: str, out: Path | None) -> None:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    emit(
+        rows,
+        columns={name: (lambda row, name=name: _shown(row.get(name), format_)) for name in names},
+        format_=format_,
+        out=out,
+    )
+
+
+def _shown(value: Any, format_: str) -> Any:
+    return f"{value:.4f}" if isinstance(value, float) and format_ == "table" else value

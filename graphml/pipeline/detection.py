@@ -1,0 +1,250 @@
+"""Rings of a store: found, compared with the last run, published, looked up, measured."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphml.config import RingConfig
+from graphml.errors import NothingToDoError, UsageError
+from graphml.results import Decision, Ring, RunInfo, Scores, Verdict
+from graphml.store.provenance import Manifest, Stopwatch
+
+if TYPE_CHECKING:
+    from graphml.graph.build import Graph
+    from graphml.store.base import GraphStore
+    from graphml.tables.frames import Tables
+
+logger = logging.getLogger("graphml.pipeline")
+
+_ENDED = ("published", "superseded")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Detection:
+    """What a detection found.
+
+    Attributes:
+        rings: What was asked for, best first, less what analysts dismissed.
+        dismissed: The rings left out for that reason.
+        verdicts: What analysts said of these rings as they are now, by ring id.
+        publishable: What a run holds: as ``rings``, whatever was asked for beside the settings.
+        near: Scores of candidates of three members or more that are not far below ``threshold``.
+        since: The run that every ring's status speaks of; ``None`` for the first.
+        manifest: Of the run.
+        graph: That they were found in.
+    """
+
+    rings: list[Ring]
+    dismissed: list[Ring]
+    verdicts: Mapping[str, Verdict]
+    publishable: list[Ring]
+    threshold: float
+    near: tuple[float, ...]
+    since: RunInfo | None
+    manifest: Manifest
+    graph: Graph
+
+
+def detect(
+    store: GraphStore,
+    config: RingConfig,
+    *,
+    as_of: datetime,
+    show: RingConfig | None = None,
+    decided_by: datetime | None = None,
+    scores: Scores | None = None,
+    write: bool = False,
+) -> Detection:
+    """Find the rings of a store as of a moment; ``write`` publishes them as a run.
+
+    Args:
+        store: Where the events are.
+        config: What counts as a ring: what a run holds.
+        as_of: The last moment known.
+        show: Which rings are returned, where that differs from ``config`` in kinds, sizes or
+            scores. It changes nothing about what is published.
+        decided_by: Analysts' decisions up to then hide what they dismissed; ``as_of`` if omitted.
+            A decision chooses what is shown and enters no score.
+        scores: Members' risk, where a model gives it.
+        write: Publish the rings in the store.
+
+    Raises:
+        NothingToDoError: No event has happened by ``as_of``.
+    """
+    from graphml.rings.extract import find_candidates
+    from graphml.rings.lifecycle import apply_decisions, verdicts_on
+
+    watch = Stopwatch()
+    tables, graph = _graph(store, as_of)
+    candidates = find_candidates(graph, scores, config, as_of=as_of)
+    decisions = store.decisions(decided_by or as_of)
+    since, previous = _previous(store, as_of, decisions)
+    found = believed = candidates.rings(config, previous)
+    if show not in (None, config):
+        found = candidates.rings(show or config, previous)
+    rings, publishable = apply_decisions(found, decisions), apply_decisions(believed, decisions)
+    logger.info("%d rings", len(rings))
+    manifest = Manifest.of(
+        "detect-rings",
+        settings=config if write else show or config,
+        tables=tables,
+        as_of=as_of,
+        seed=config.seed,
+        model=scores.model if scores else None,
+        counts=_ring_counts(publishable if write else rings),
+        notes={"threshold": candidates.threshold, "store": store.url},
+        watch=watch,
+    )
+    if write:
+        with store.run("rings", model=manifest.model, as_of=as_of) as run:
+            run.write(publishable)
+            manifest = manifest.named(run.run_id)
+    verdicts = verdicts_on(found, decisions)
+    return Detection(
+        rings=rings,
+        dismissed=[ring for ring in found if verdicts.get(ring.ring_id) == "dismiss"],
+        verdicts=verdicts,
+        publishable=publishable,
+        threshold=candidates.threshold,
+        near=candidates.near,
+        since=since,
+        manifest=manifest,
+        graph=graph,
+    )
+
+
+def _graph(store: GraphStore, as_of: datetime) -> tuple[Tables, Graph]:
+    from graphml.graph.build import build_graph
+
+    logger.info("reading events up to %s from %s", as_of.isoformat(), store.url)
+    tables = store.read_tables(as_of)
+    if tables.events.height == 0:
+        raise NothingToDoError(
+            f"no events in {store.url} by {as_of.isoformat()}", hint="a later --as-of"
+        )
+    logger.info("building the graph of %d events", tables.events.height)
+    return tables, build_graph(tables, store.schema)
+
+
+def _runs_by(store: GraphStore, as_of: datetime) -> list[RunInfo]:
+    """Return the runs of rings by ``as_of``, the last first, whatever later moments brought."""
+    known = [
+        run
+        for run in store.runs()
+        if run.kind == "rings" and run.status in _ENDED and run.as_of <= as_of
+    ]
+    return sorted(known, key=lambda run: (run.as_of, run.started), reverse=True)
+
+
+def _previous(
+    store: GraphStore, as_of: datetime, decisions: Sequence[Decision]
+) -> tuple[RunInfo | None, list[Ring]]:
+    """Return the last run by ``as_of``, and the rings whose ids pass on.
+
+    Those are its rings, and dismissed ones, which no run holds after the decision: as they were in
+    the last run before it.
+    """
+    runs = _runs_by(store, as_of)
+    if not runs:
+        return None, []
+    rings = {ring.ring_id: ring for ring in store.read_rings(runs[0].run_id)}
+    wanted: dict[str, set[str]] = {}
+    for decision in decisions:
+        before = next((run for run in runs if run.started <= decision.time), None)
+        if before and decision.verdict == "dismiss" and decision.id not in rings:
+            wanted.setdefault(before.run_id, set()).add(decision.id)
+    for run_id, ids in wanted.items():
+        found = (ring for ring in store.read_rings(run_id) if ring.ring_id in ids)
+        rings.update({ring.ring_id: ring for ring in found})
+    return runs[0], list(rings.values())
+
+
+def _ring_counts(rings: Sequence[Ring]) -> Mapping[str, int]:
+    return {
+        "rings": len(rings),
+        "members": sum(len(ring.members) for ring in rings),
+        "flagged": sum(len(ring.flagged_ids) for ring in rings),
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FoundRing:
+    """A ring that was asked for by its id.
+
+    Attributes:
+        stored: The run that it was read from; ``None`` where it was found as of the moment.
+    """
+
+    ring: Ring
+    stored: RunInfo | None = None
+
+
+def find_ring(
+    store: GraphStore,
+    ring_id: str,
+    config: RingConfig,
+    *,
+    as_of: datetime,
+    decided_by: datetime | None = None,
+) -> FoundRing:
+    """Return a ring by its id, dismissed or not, believed in or not, as it is at a moment.
+
+    It is found anew, as ``detect`` finds it, since events after a run change a ring. One that is
+    not found any more is told as the last run that held it did.
+
+    Raises:
+        NothingToDoError: No event has happened by ``as_of``.
+        UsageError: There is no such ring by then, not among the candidates either.
+    """
+    from graphml.rings.extract import find_candidates
+
+    _, graph = _graph(store, as_of)
+    candidates = find_candidates(graph, None, config, as_of=as_of)
+    _, previous = _previous(store, as_of, store.decisions(decided_by or as_of))
+    for asked in (config, replace(config, min_members=2, min_score=0.0, kinds=())):
+        for ring in candidates.rings(asked, previous):
+            if ring.ring_id == ring_id:
+                return FoundRing(ring=ring)
+    for run in _runs_by(store, as_of):
+        for ring in store.read_rings(run.run_id):
+            if ring.ring_id == ring_id:
+                return FoundRing(ring=ring, stored=run)
+    raise UsageError(
+        f"no ring {ring_id!r} as of {as_of.isoformat()}",
+        hint="graphml detect-rings with the same --as-of lists them",
+    )
+
+
+def evaluate_store(
+    store: GraphStore, truth: Path, config: RingConfig, *, as_of: datetime, baselines: bool
+) -> list[dict[str, object]]:
+    """Return one row of ring metrics a method: ours first, then the baselines.
+
+    Raises:
+        SourceError: ``truth`` holds no rings table.
+        NothingToDoError: No event has happened by ``as_of``, or to nobody whom ``truth`` names.
+    """
+    from graphml.rings.baselines import BASELINES
+    from graphml.rings.evaluate import evaluate_rings, read_truth
+
+    rings, groups = read_truth(truth)
+    detection = detect(store, config, as_of=as_of)
+    members = detection.graph.nodes["member"].keys
+    if not members.is_in(rings["member_id"].implode()).any():
+        raise NothingToDoError(
+            f"no member of the rings in {truth} is in {store.url} by {as_of.isoformat()}",
+            hint="the --truth that belongs to this --store",
+        )
+    return evaluate_rings(
+        detection.rings,
+        rings,
+        groups,
+        graph=detection.graph,
+        as_of=as_of,
+        baselines=tuple(BASELINES) if baselines else (),
+    ).rows()

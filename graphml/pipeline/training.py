@@ -1,0 +1,275 @@
+"""From a store to a trained model, its report, its scores, and what a split hides."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from graphml.config import TrainConfig
+from graphml.errors import NothingToDoError, UsageError
+from graphml.results import Report, Scores
+from graphml.store.provenance import Manifest, Stopwatch
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from graphml.graph.build import Graph
+    from graphml.store.base import GraphStore
+    from graphml.tables.frames import Tables
+    from graphml.tasks.labels import Labels
+    from graphml.tasks.split import Split
+    from graphml.training.model import GraphModel
+
+logger = logging.getLogger("graphml.pipeline")
+
+What = Literal["fraud", "recommend"]
+Negatives = Literal["auto", "stated", "matured"]
+REPORT = "report.json"
+_ENOUGH = 20
+"""Labels 0 that are enough not to count the unaccused as innocent."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asking:
+    """What labels are made of.
+
+    Attributes:
+        horizon: What a fraud label covers.
+        every: Between two moments that members are asked about.
+        maturity: After its horizon nobody is accused any more; what was observed if omitted.
+        negatives: ``stated``: label 0 alone; ``matured``: all whom nobody accused in time;
+            ``auto``: stated, where there are twenty.
+        valid_from, test_from: Cuts; chosen by shares of the labels if omitted.
+    """
+
+    horizon: timedelta = timedelta(days=14)
+    every: timedelta = timedelta(days=7)
+    maturity: timedelta | None = None
+    negatives: Negatives = "auto"
+    valid_from: datetime | None = None
+    test_from: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trained:
+    """A trained model, its report on the test labels, and the manifest of the training."""
+
+    model: GraphModel
+    report: Report
+    manifest: Manifest
+
+
+def train(
+    store: GraphStore,
+    what: What,
+    config: TrainConfig,
+    asking: Asking,
+    *,
+    as_of: datetime,
+    folder: Path,
+) -> Trained:
+    """Train on what a store held as of a moment; keep model and report in ``folder``.
+
+    Raises:
+        NothingToDoError: There is no event or no label by then.
+        UsageError: The labels leave a part of the split empty.
+    """
+    import json
+
+    from graphml.store.files import replace_file
+    from graphml.training.evaluate import evaluate
+    from graphml.training.fit import fit
+
+    watch = Stopwatch()
+    tables, graph = read_graph_of(store, as_of)
+    split = split_of(tables, what, asking, as_of=as_of)
+    model = fit(graph, split.train, split.valid, config, folder=folder)
+    logger.info("asking %d test labels", len(split.test))
+    report = evaluate(model, graph, split.test, seed=config.seed)
+    replace_file(folder / REPORT, json.dumps(report.to_json(), indent=1).encode())
+    manifest = Manifest.of(
+        f"train-{what}",
+        settings=config,
+        tables=tables,
+        as_of=as_of,
+        seed=config.seed,
+        model=model.name,
+        counts={"train": len(split.train), "valid": len(split.valid), "test": len(split.test)},
+        notes={"store": store.url, "asking": {k: str(v) for k, v in _plain(asking).items()}},
+        watch=watch,
+    )
+    replace_file(folder / "manifest.json", manifest.to_json().encode())
+    return Trained(model=model, report=report, manifest=manifest)
+
+
+def _plain(asking: Asking) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(asking)
+
+
+def read_graph_of(store: GraphStore, as_of: datetime) -> tuple[Tables, Graph]:
+    """Return a store's tables and graph as of a moment.
+
+    Raises:
+        NothingToDoError: No event has happened by then.
+    """
+    from graphml.graph.build import build_graph
+
+    logger.info("reading events up to %s from %s", as_of.isoformat(), store.url)
+    tables = store.read_tables(as_of)
+    if tables.events.height == 0:
+        raise NothingToDoError(
+            f"no events in {store.url} by {as_of.isoformat()}", hint="a later --as-of"
+        )
+    return tables, build_graph(tables, store.schema)
+
+
+def labels_of(tables: Tables, what: What, asking: Asking, *, as_of: datetime) -> Labels:
+    """Return the labels that tables hold as of a moment.
+
+    Raises:
+        NothingToDoError: There is none.
+    """
+    from graphml.tasks.fraud import fraud_labels
+    from graphml.tasks.recommend import purchase_links
+
+    if what == "recommend":
+        return purchase_links(tables, until=as_of)
+    negatives = asking.negatives
+    if negatives == "auto":
+        import polars as pl
+
+        stated = tables.labels.filter(pl.col("label") == 0, pl.col("known_at") <= as_of).height
+        negatives = "stated" if stated >= _ENOUGH else "matured"
+        logger.info("labels 0: %s", negatives)
+    return fraud_labels(
+        tables,
+        horizon=asking.horizon,
+        every=asking.every,
+        until=as_of,
+        maturity=asking.maturity,
+        negatives=negatives,
+    )
+
+
+def split_of(tables: Tables, what: What, asking: Asking, *, as_of: datetime) -> Split:
+    """Return train, validation and test labels, cut by time.
+
+    Raises:
+        UsageError: A part would be empty.
+    """
+    from graphml.tasks.split import cut_times, split_by_time
+
+    labels = labels_of(tables, what, asking, as_of=as_of)
+    valid_from, test_from = asking.valid_from, asking.test_from
+    if valid_from is None or test_from is None:
+        valid_from, test_from = cut_times(labels)
+    split = split_by_time(labels, valid_from=valid_from, test_from=test_from)
+    logger.info(
+        "%d labels to learn from, %d to choose by from %s on, %d to report on from %s on",
+        len(split.train), len(split.valid), valid_from.date(), len(split.test), test_from.date(),
+    )  # fmt: skip
+    return split
+
+
+def score(store: GraphStore, model: GraphModel, *, as_of: datetime) -> tuple[Scores, pl.DataFrame]:
+    """Return every member's score, and the rows that ``graphml score`` prints, riskiest first.
+
+    ``exposure`` is what the member bought in the 90 days up to ``as_of``, in the currency it used
+    most.
+    """
+    import polars as pl
+
+    tables, graph = read_graph_of(store, as_of)
+    if model.trained_until > as_of:
+        raise UsageError(
+            f"{model.name} knows what happened until {model.trained_until.isoformat()}, "
+            f"after {as_of.isoformat()}",
+            hint="a later --as-of, or a model trained as of an earlier moment",
+        )
+    scores = model.score(graph, as_of=as_of)
+    recent = (
+        tables.events.lazy()
+        .filter(pl.col("kind") == "purchase", pl.col("time") > as_of - timedelta(days=90))
+        .group_by("member_id", "currency")
+        .agg(exposure=pl.col("amount").sum(), bought=pl.len())
+        .sort("bought", "currency", descending=True, nulls_last=True)
+        .unique("member_id", keep="first", maintain_order=True)
+        .select("member_id", "exposure")
+        .collect()
+    )
+    rows = (
+        pl.DataFrame({"member_id": scores.ids, "score": scores.values})
+        .join(recent, on="member_id", how="left", maintain_order="left")
+        .with_columns(
+            unit=pl.lit("member"), score_kind=pl.lit(scores.score_kind), as_of=pl.lit(as_of),
+            model=pl.lit(model.name), reasons=pl.lit("[]"), exposure=pl.col("exposure").fill_null(0.0),
+        )
+        .sort("score", "member_id", descending=[True, False])
+        .select("member_id", "unit", "score", "score_kind", "exposure", "as_of", "model", "reasons")
+    )  # fmt: skip
+    return scores, rows
+
+
+def evaluate_model(
+    store: GraphStore, model: GraphModel, *, as_of: datetime, asking: Asking | None = None
+) -> Report:
+    """Return a model's report on the labels from the end of its training on.
+
+    Raises:
+        UsageError: Nothing is known of the time after its training.
+    """
+    import polars as pl
+
+    from graphml.training.evaluate import evaluate
+
+    tables, graph = read_graph_of(store, as_of)
+    asking = asking or Asking(horizon=model.horizon or Asking().horizon)
+    what: What = "fraud" if model.task == "fraud" else "recommend"
+    labels = labels_of(tables, what, asking, as_of=as_of)
+    later = labels.where(pl.col("as_of") >= model.chosen_until)
+    if not len(later):
+        raise UsageError(
+            f"no {model.task} label is about the time after {model.chosen_until.isoformat()}, "
+            f"by which {model.name} was chosen",
+            hint="load what happened since, or a model trained as of an earlier moment",
+        )
+    return evaluate(model, graph, later, seed=model.config.seed)
+
+
+def audit_leakage(
+    store: GraphStore, what: What, config: TrainConfig, asking: Asking, *, as_of: datetime
+) -> list[dict[str, Any]]:
+    """Return the same model's metrics under a random and under a time split, and the gap.
+
+    Under the random split labels of all times are mixed, as many evaluations do: what is learned
+    of a member on Tuesday is asked about on Monday. The difference is what such a figure promises
+    and nobody gets.
+    """
+    from graphml.tasks.split import random_split
+    from graphml.training.evaluate import evaluate
+    from graphml.training.fit import fit
+
+    tables, graph = read_graph_of(store, as_of)
+    labels = labels_of(tables, what, asking, as_of=as_of)
+    rows: list[dict[str, Any]] = []
+    for name, split in (
+        ("random", random_split(labels, seed=config.seed)),
+        ("time", split_of(tables, what, asking, as_of=as_of)),
+    ):
+        logger.info("training under the %s split", name)
+        model = fit(graph, split.train, split.valid, replace(config))
+        report = evaluate(model, graph, split.test, seed=config.seed)
+        rows += [{"split": name, **row} for row in report.rows]
+    first = {row["split"]: row for row in reversed(rows)}
+    measures = [
+        k
+        for k, v in first["time"].items()
+        if isinstance(v, float) and "_low" not in k and "_high" not in k
+    ]
+    gap = {name: first["random"][name] - first["time"][name] for name in measures}
+    return [*rows, {"split": "gap", "method": rows[0]["method"], **gap}]

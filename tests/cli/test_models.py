@@ -1,0 +1,134 @@
+"""train, score, evaluate MODEL and audit-leakage, end to end through the installed command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+COMMAND = str(Path(sys.executable).parent / "graphml")
+QUICK = "[train]\nepochs = 2\nchannels = 8\n[train.sample]\nfanout = [4, 3]\n"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "graphml.toml").write_text(QUICK)
+    run(folder, "simulate", "shop", "--members", "1500", "--seed", "5", "-q")
+    run(folder, "load", "shop", "-q")
+    return folder
+
+
+def run(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [COMMAND, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def rows(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def fraud(shop: Path) -> subprocess.CompletedProcess[str]:
+    return run(
+        shop, "train", "fraud", "--negatives", "matured", "--horizon", "7d", "--every", "14d"
+    )
+
+
+def test_training_reports_on_labels_it_did_not_see_beside_a_baseline(fraud, shop):
+    report = rows(fraud)
+    assert [row["method"] for row in report] == ["sage", "members it shares identifiers with"]
+    assert all(0 <= row["base_rate"] <= 1 for row in report)
+    folder = shop / ".graphml" / "models" / "fraud"
+    card = json.loads((folder / "model.json").read_text())
+    assert card["config"]["epochs"] == 2
+    assert card["trained_until"] < card["chosen_until"]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["model"] == card["name"]
+    assert set(manifest["counts"]) == {"train", "valid", "test"}
+
+
+def test_scores_are_one_row_a_member_riskiest_first_and_can_be_published(fraud, shop):
+    out = shop / "scores.csv"
+    run(shop, "score", "fraud", "--out", str(out), "--write", "--embeddings", "v.parquet", "-q")
+    scores = pl.read_csv(out)
+    assert scores.columns == [
+        "member_id", "unit", "score", "score_kind", "exposure", "as_of", "model", "reasons",
+    ]  # fmt: skip
+    assert scores["member_id"].is_unique().all()
+    assert scores["score"].is_sorted(descending=True)
+    assert scores["score"].is_between(0, 1).all()
+    vectors = pl.read_parquet(shop / "v.parquet")
+    assert set(vectors["member_id"]) == set(scores["member_id"])
+    again = run(shop, "score", "fraud", "--top", "3", "-q")
+    assert [row["member_id"] for row in rows(again)] == scores["member_id"].head(3).to_list()
+
+
+def test_a_model_may_not_score_a_moment_before_its_training_ended(fraud, shop):
+    done = run(shop, "score", "fraud", "--as-of", "2024-01-15T00:00:00Z", "-q", code=2)
+    assert "knows what happened until" in done.stderr
+    assert "try: a later --as-of" in done.stderr
+
+
+def test_a_model_is_evaluated_on_what_came_after_it_was_chosen(fraud, shop):
+    report = rows(run(shop, "evaluate", ".graphml/models/fraud", "-q"))
+    assert report[0]["method"] == "sage"
+
+
+def test_recommendation_is_trained_and_reported_beside_popularity(shop):
+    report = rows(run(shop, "train", "recommend", "--encoder", "hgt", "--epochs", "1", "-q"))
+    assert [row["method"] for row in report] == [
+        "hgt", "popular in the last 30 days", "bought before, then popular",
+    ]  # fmt: skip
+    for row in report:
+        assert row["ndcg_at_20_low"] <= row["ndcg_at_20"] <= row["ndcg_at_20_high"]
+
+
+def test_the_audit_shows_both_splits_and_the_gap(shop):
+    found = rows(
+        run(shop, "audit-leakage", "fraud", "--negatives", "matured", "--horizon", "7d", "--every", "14d", "-q")
+    )  # fmt: skip
+    splits = [row["split"] for row in found]
+    assert splits == ["random", "random", "time", "time", "gap"]
+    random, time, gap = found[0], found[2], found[4]
+    assert gap["base_rate"] == pytest.approx(random["base_rate"] - time["base_rate"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["train", "churn"], 2, "cannot learn 'churn'"),
+        (["train", "fraud", "--horizon", "x"], 2, "--horizon 'x' is no number of days"),
+        (
+            ["train", "fraud", "--encoder", "gat", "--negatives", "matured"],
+            2,
+            "train.encoder is 'gat'",
+        ),
+        (["train", "fraud", "--negatives", "all"], 2, "--negatives is 'all'"),
+        (["score", "fraud", "--model", "nowhere"], 2, "no model in nowhere"),
+        (["score", "recommend"], 2, "cannot score 'recommend'"),
+        (["score", "fraud", "--unit", "order"], 2, "cannot score a 'order'"),
+        (["evaluate", "nowhere"], 2, "no model in nowhere"),
+        (["train", "fraud", "--as-of", "2001-01-01T00:00:00Z"], 5, "no events"),
+        (["train", "fraud", "--store", "embedded://void"], 5, "no events"),
+    ],
+)
+def test_what_does_not_fit_is_one_line_with_a_way_on(shop, arguments, code, said):
+    done = run(shop, *arguments, "-q", code=code)
+    error, hint = done.stderr.strip().splitlines()[-2:]
+    assert error.startswith("error: ")
+    assert said in error
+    assert hint.startswith("try: ")
+
+
+def test_a_dry_run_writes_nothing(shop):
+    run(shop, "train", "fraud", "--dry-run", "--out", "dry", "--negatives", "matured")
+    assert not (shop / "dry").exists()
