@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from graphml.schema import EdgeType
 
 SEEDS = -1
@@ -23,7 +25,6 @@ class Block:
     Attributes:
         edge_type: (source, relation, target); parents are of type source, neighbours of target.
         parent: Place of the parents' block in ``Sample.blocks``; ``SEEDS`` for the seeds.
-        row: Parent of each edge, int64 [edges].
         position: Place of each edge in the adjacency, int64 [edges].
         neighbor: Dense id of its target, [edges].
         time: Microseconds since 1970, int64 [edges].
@@ -33,7 +34,6 @@ class Block:
 
     edge_type: EdgeType
     parent: int
-    row: Any
     position: Any
     neighbor: Any
     time: Any
@@ -44,6 +44,15 @@ class Block:
     def edges(self) -> int:
         """Edges drawn."""
         return len(self.position)
+
+    @property
+    def row(self) -> Any:
+        """Parent of each edge, int64 [edges]."""
+        if isinstance(self.count, np.ndarray):
+            return np.repeat(np.arange(len(self.count)), self.count)
+        import torch
+
+        return torch.repeat_interleave(self.count, output_size=self.edges)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -104,7 +104,7 @@ class _Layer(nn.Module):
         scores, values = zip(
             *(self._branch(tree, child, query, hidden[child]) for child in children), strict=True
         )
-        row = torch.cat([tree.blocks[child].row for child in children])
+        row = torch.cat([tree.row(child) for child in children])
         attention = softmax(torch.cat(scores), row, num_nodes=len(own))
         weighed = (attention[..., None] * torch.cat(values)).flatten(1)
         told = own.new_zeros((len(own), weighed.shape[1])).index_add(0, row, weighed)
@@ -121,7 +121,7 @@ class _Layer(nn.Module):
         vectors = below + self.carried[key](tree.edges(child))
         keys = torch.einsum("ehi,hij->ehj", self._split(self.key[end](vectors)), self.attend[key])
         values = torch.einsum("ehi,hij->ehj", self._split(self.value[end](vectors)), self.tell[key])
-        asked = query[tree.blocks[child].row]
+        asked = query[tree.row(child)]
         score = (asked * keys).sum(dim=-1) * self.prior[key] / math.sqrt(keys.shape[-1])
         return score, values
 

@@ -66,6 +66,7 @@ class Tree:
         self.seed_type = sample.seed_type
         self.seeds = to_tensor(sample.seeds, device)
         self.as_of = to_tensor(sample.as_of, device)
+        self._rows: dict[int, Tensor] = {}
         self._moments: dict[int, Tensor] = {SEEDS: self.as_of}
         self._mean_edges: dict[int, Tensor] = {}
 
@@ -92,6 +93,12 @@ class Tree:
         for place, block in enumerate(self._blocks):
             depths[place] = depths[block.parent] + 1
         return depths
+
+    def row(self, place: int) -> Tensor:
+        """Return the parent of each of a block's edges, int64 [edges]."""
+        if place not in self._rows:
+            self._rows[place] = self._blocks[place].row
+        return self._rows[place]
 
     def edge_type(self, place: int) -> EdgeType:
         """Return the edge type of a block."""
@@ -125,7 +132,7 @@ class Tree:
         """
         block = self._blocks[place]
         total = values.new_zeros((len(block.count), values.shape[1]))
-        total = total.index_add(0, block.row, values)
+        total = total.index_add(0, self.row(place), values)
         count: Tensor = block.count
         return total / count.clamp(min=1).to(values.dtype)[:, None]
 
@@ -140,7 +147,7 @@ class Tree:
             float32 [edges, AGE_WIDTH + ``FeatureSpec.event_width``].
         """
         block = self._blocks[place]
-        age = age_features(self._moment(block.parent)[block.row] - block.time)
+        age = age_features(self._moment(block.parent)[self.row(place)] - block.time)
         records = self._tables.records(block.edge_type)
         if records is None or self._tables.event_width == 0:
             none = age.new_zeros((len(age), self._tables.event_width))
@@ -160,11 +167,11 @@ class Tree:
         """Return the seeds' moments by node, int64 [nodes]."""
         if place not in self._moments:
             block = self._blocks[place]
-            self._moments[place] = self._moment(block.parent)[block.row]
+            self._moments[place] = self._moment(block.parent)[self.row(place)]
         return self._moments[place]
 
 
 def _on(block: Block, device: torch.device) -> Block:
-    names = ("row", "position", "neighbor", "time", "count", "degree")
+    names = ("position", "neighbor", "time", "count", "degree")
     arrays = {name: to_tensor(getattr(block, name), device) for name in names}
     return Block(edge_type=block.edge_type, parent=block.parent, **arrays)

@@ -25,6 +25,10 @@ class Arena:
         self._pieces: dict[int, list[NDArray[np.uint8]]] = {}
         self._lock = Lock()
 
+    def __reduce__(self) -> tuple[type[Arena], tuple[()]]:
+        """A copy in another process has memory of its own."""
+        return Arena, ()
+
     def array(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         """Return an unwritten array."""
         kind = np.dtype(dtype)

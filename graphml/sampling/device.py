@@ -202,7 +202,6 @@ class DeviceSampler:
         return Block(
             edge_type=step.edge_type,
             parent=step.parent,
-            row=there.nonzero()[:, 0],
             position=position,
             neighbor=edges.target[position],
             time=edges.time[position],

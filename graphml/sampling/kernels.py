@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 SCAN = 32
 """Up to so many edges are looked at one by one when not every edge may be drawn."""
-SHIFT = 4
-STRIDE = 1 << SHIFT
-"""Edges between two times that are looked at first."""
+PER_BUCKET = 8
+"""Edges of a stretch of time that the index leads to, on average."""
+SHORT = 16
+"""Up to so many edges are halved without the index."""
 GROUP = 64
 """Parents that are looked up together."""
 TRIES = 8
@@ -56,11 +57,61 @@ def _below(random: Any, limit: Any) -> Any:
     return np.int64((random >> _ONE) % np.uint64(limit))
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def _bucket(time: Any, begin: Any, span: Any, buckets: Any) -> Any:
+    """Return which of a source's stretches of equal length a time falls into; never decreases."""
+    return min(max(np.int64((time - begin) / span * buckets), 0), buckets - 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def index_times(indptr: Ints, time: Ints, begin: int, span: float, index: NDArray[Any]) -> None:
+    """Write where each stretch of time begins among a source's edges, counted from its first.
+
+    A source of ``n`` edges has a stretch for every ``PER_BUCKET`` of them, of equal length between
+    ``begin`` and ``begin + span``, and one more place that holds ``n``. Sources of at most ``SHORT``
+    edges need none.
+
+    Args:
+        indptr: Of the adjacency.
+        time: Of the adjacency.
+        begin: The first time of all.
+        span: From there to the last, more than 0.
+        index: [``index_size``]; written where a source has stretches.
+    """
+    for source in range(len(indptr) - 1):
+        low, edges = indptr[source], indptr[source + 1] - indptr[source]
+        if edges <= SHORT:
+            continue
+        buckets, at = (edges + PER_BUCKET - 1) // PER_BUCKET, _index_at(low, source)
+        following = np.int64(0)
+        for place in range(edges):
+            bucket = _bucket(time[low + place], begin, span, buckets)
+            while following <= bucket:
+                index[at + following] = place
+                following += 1
+        while following <= buckets:
+            index[at + following] = edges
+            following += 1
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _index_at(low: Any, source: Any) -> Any:
+    """Return where a source's stretches stand: far enough from those of the sources before."""
+    return low // PER_BUCKET + 3 * source
+
+
+def index_size(sources: int, edges: int) -> int:
+    """Return how many places ``index_times`` needs."""
+    return edges // PER_BUCKET + 3 * sources + 3
+
+
 @numba.njit(cache=True, nogil=True)
 def look_up(
     indptr: Ints,
     time: Ints,
-    coarse: Ints,
+    index: NDArray[Any],
+    begin: int,
+    span: float,
     parents: NDArray[Any],
     seed: Ints,
     as_of: Ints,
@@ -69,40 +120,40 @@ def look_up(
 ) -> None:
     """Write where each parent's edges begin and how many there are by its seed's moment.
 
-    First between every ``STRIDE``-th time, which all fit near the processor, then within one
-    stride, which is two lines of memory. A group of parents is halved in turn, without a branch on
-    what is read: while memory looks one up, it looks the others up too.
+    The index leads to some ``PER_BUCKET`` edges; among them the end is halved out. A group of parents
+    is halved in turn, without a branch on what is read: while memory looks one up, it looks the
+    others up too.
 
     Args:
         indptr: Of the adjacency.
         time: Of the adjacency.
-        coarse: Every ``STRIDE``-th of ``time``.
+        index: Of ``index_times``.
+        begin: Of ``index_times``.
+        span: Of ``index_times``.
         parents: Dense ids.
         seed: Per parent, its seed.
         as_of: Per seed.
         low: Written in full.
         known: Written in full.
     """
-    moment, first, left, end, touched = np.empty((5, GROUP), dtype=np.int64)
-    for begin in range(0, len(parents), GROUP):
-        rows = min(GROUP, len(parents) - begin)
+    moment, first, left, touched = np.empty((4, GROUP), dtype=np.int64)
+    for start in range(0, len(parents), GROUP):
+        rows = min(GROUP, len(parents) - start)
         for row in range(rows):
-            node = parents[begin + row]
-            low[begin + row] = indptr[node]
-            end[row] = indptr[node + 1]
-            moment[row] = as_of[seed[begin + row]]
-        for row in range(rows):
-            first[row] = (low[begin + row] + STRIDE - 1) >> SHIFT
-            left[row] = max(((end[row] + STRIDE - 1) >> SHIFT) - first[row], 0)
-        _halve(coarse, rows, moment, left, first)
-        for row in range(rows):
-            stop = min(first[row] * STRIDE, end[row])
-            first[row] = max(low[begin + row], (first[row] - 1) * STRIDE)
-            left[row] = max(stop - first[row], 0)
+            node = parents[start + row]
+            begins = indptr[node]
+            edges = indptr[node + 1] - begins
+            low[start + row], first[row], left[row] = begins, begins, edges
+            moment[row] = as_of[seed[start + row]]
+            if edges > SHORT:
+                buckets = (edges + PER_BUCKET - 1) // PER_BUCKET
+                at = _index_at(begins, node) + _bucket(moment[row], begin, span, buckets)
+                first[row] += index[at]
+                left[row] = index[at + 1] - index[at]
         touched[0] = _touch(time, rows, left, first)
         _halve(time, rows, moment, left, first)
         for row in range(rows):
-            known[begin + row] = first[row] - low[begin + row]
+            known[start + row] = first[row] - low[start + row]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -177,23 +228,29 @@ def _floyd(low: Any, known: Any, fanout: Any, state: Any, position: Any, at: Any
 
 
 @numba.njit(cache=True, nogil=True)
+def _gather(target: Any, time: Any, position: Any, neighbor: Any, when: Any) -> None:
+    # From nought on, so that no place is taken for one counted from the end.
+    for at in range(len(position)):
+        neighbor[at] = target[position[at]]
+        when[at] = time[position[at]]
+
+
+@numba.njit(cache=True, nogil=True)
 def fetch(
     target: NDArray[Any],
     time: Ints,
     key: NDArray[np.uint64],
     salt: int,
     seed: Ints,
-    begin: int,
     start: Ints,
     count: Ints,
     position: Ints,
     neighbor: NDArray[Any],
     when: Ints,
-    row_of: Ints,
     child_key: NDArray[np.uint64],
     child_seed: Ints,
 ) -> None:
-    """Write what the drawn places hold, whose they are, and keys for what is drawn from their ends.
+    """Write what the drawn places hold, and keys for what is drawn from their ends.
 
     Args:
         target: Of the adjacency.
@@ -201,24 +258,18 @@ def fetch(
         key: Per parent.
         salt: Of the edge type.
         seed: Per parent.
-        begin: Number of the first parent.
         start: Per parent, where its places stand.
         count: Per parent, how many.
         position: All places.
         neighbor: Targets; this and what follows is written for all these parents' places.
         when: Times.
-        row_of: Number of the parent.
         child_key: Keys; empty where nothing is drawn from the ends.
         child_seed: Seeds; empty likewise.
     """
     if len(start) == 0:
         return
-    for at in range(start[0], start[-1] + count[-1]):
-        neighbor[at] = target[position[at]]
-        when[at] = time[position[at]]
-    for row in range(len(start)):
-        for at in range(start[row], start[row] + count[row]):
-            row_of[at] = begin + row
+    part = slice(start[0], start[-1] + count[-1])
+    _gather(target, time, position[part], neighbor[part], when[part])
     if len(child_key):
         for row in range(len(start)):
             state = _mix(key[row] ^ np.uint64(salt) ^ CHILD)

@@ -35,7 +35,9 @@ class Surrounding(NamedTuple):
     """One edge type as the kernels want it."""
 
     edges: Adjacency
-    coarse: Ints
+    stretches: NDArray[Any]
+    begin: int
+    span: float
     gap: NDArray[Any]
     order: NDArray[Any]
 
@@ -129,8 +131,8 @@ class TemporalSampler:
             none = np.empty(0, dtype=np.int32)
             targets = len(self.graph.nodes[edge_type[2]])
             self._around[edge_type] = Surrounding(
-                edges=edges,
-                coarse=np.array(edges.time[:: kernels.STRIDE]),
+                edges,
+                *time_index(edges),
                 gap=gaps_of(edges, targets) if self.config.distinct else none,
                 order=none if follows_links(edge_type) or not hides else self.orders,
             )
@@ -146,8 +148,8 @@ class TemporalSampler:
 
         def look_up(part: slice) -> None:
             kernels.look_up(
-                edges.indptr, edges.time, around.coarse, ends.ids[part], ends.seed[part], as_of,
-                low[part], known[part],
+                edges.indptr, edges.time, around.stretches, around.begin, around.span,
+                ends.ids[part], ends.seed[part], as_of, low[part], known[part],
             )  # fmt: skip
 
         self._each(rows, look_up)
@@ -164,7 +166,6 @@ class TemporalSampler:
         block = Block(
             edge_type=step.edge_type,
             parent=step.parent,
-            row=array((drawn,), np.int64),
             position=array((drawn,), np.int64),
             neighbor=array((drawn,), edges.target.dtype),
             time=array((drawn,), np.int64),
@@ -184,9 +185,8 @@ class TemporalSampler:
                     self.config.strategy == "recent", begin, block.position,
                 )  # fmt: skip
             kernels.fetch(
-                edges.target, edges.time, key, step.salt, ends.seed[part], part.start, begin,
-                count[part], block.position, block.neighbor, block.time, block.row,
-                following.key, following.seed,
+                edges.target, edges.time, key, step.salt, ends.seed[part], begin, count[part],
+                block.position, block.neighbor, block.time, following.key, following.seed,
             )  # fmt: skip
 
         self._each(rows, fill)
@@ -276,6 +276,16 @@ def order_codes(graph: Graph) -> NDArray[np.int32]:
 def follows_links(edge_type: EdgeType) -> bool:
     """Return whether edges of this type come from links, which have no record and no order."""
     return edge_type in (LINKS, reverse(LINKS))
+
+
+def time_index(edges: Adjacency) -> tuple[NDArray[Any], int, float]:
+    """Return what leads to a source's edges of about a time, and where time begins and how long it is."""
+    begin = int(edges.time.min()) if edges.edges else 0
+    span = float(edges.time.max() - begin) if edges.edges else 0.0
+    longest = int(np.diff(edges.indptr).max(initial=0))
+    index = np.empty(kernels.index_size(edges.sources, edges.edges), dtype=index_dtype(longest + 1))
+    kernels.index_times(edges.indptr, edges.time, begin, span or 1.0, index)
+    return index, begin, span or 1.0
 
 
 def gaps_of(edges: Adjacency, targets: int) -> NDArray[Any]:
