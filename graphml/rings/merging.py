@@ -45,14 +45,16 @@ def confirmed(found: Groups, frauds: Collection[int]) -> Groups:
         found: Groups whose scores only rise, to the threshold at least.
         frauds: Members with a fraud label or chargeback.
     """
-    known = np.array(sorted(frauds), dtype=np.int64)
+    last = max((int(group.members.max()) for group in found.groups), default=-1)
+    known = np.zeros(last + 1, dtype=np.bool_)
+    known[[fraud for fraud in frauds if fraud <= last]] = True
     groups = [_raised(group, known, found.threshold) for group in found.groups]
     groups.sort(key=lambda group: (-group.score, group.members.tolist()))
     return replace(found, groups=tuple(groups))
 
 
-def _raised(group: Group, known: NDArray[np.int64], least: float) -> Group:
-    frauds = int(np.isin(group.members, known).sum())
+def _raised(group: Group, known: NDArray[np.bool_], least: float) -> Group:
+    frauds = int(known[group.members].sum())
     if group.score >= least or frauds < 2 or 2 * frauds < len(group.members):
         return group
     return replace(group, score=least)

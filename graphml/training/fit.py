@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from graphml.config import TrainConfig
-from graphml.errors import UsageError
+from graphml.errors import GraphmlError, UsageError
 from graphml.graph.build import Graph
 from graphml.nn.features import FeatureSpec, fit_features
 from graphml.sampling.temporal import fanouts
@@ -27,6 +29,8 @@ from graphml.training.network import Network, Reader, device_of
 from graphml.training.purchase import PurchaseTask
 from graphml.training.questions import Ints
 from graphml.training.ranks import Ranks, joined
+
+logger = logging.getLogger("graphml.training")
 
 _KNOWN = {"fraud": (), "purchase": ("product",)}
 """Node types whose nodes get a vector of their own."""
@@ -155,12 +159,12 @@ def _loop(
             parts = task.steps(progress.epoch)
             shards = [ranks.shard(part) for part in parts]
             left = shards[progress.step :]
-            for batch in task.batches(left, progress.epoch):
+            for rows, batch in zip(left, task.batches(left, progress.epoch), strict=True):
                 count = ranks.world * len(shards[progress.step])
                 _set_rate(optimizer, config, progress, len(parts))
                 torch.manual_seed(_step_seed(config, progress, ranks))
                 network.train()
-                loss = _gradients(network, task, batch, count)
+                loss = _gradients(network, task, batch, count, halves=_halves(task, rows, progress))
                 loss = ranks.add_up(network, loss)
                 optimizer.step()
                 progress.step += 1
@@ -175,16 +179,54 @@ def _loop(
     return progress
 
 
-def _gradients(network: Network, task: Task, batch: Any, count: int) -> Tensor:
-    """Put the gradients of a batch's mean loss into ``network``; return it, this process's part."""
-    network.zero_grad(set_to_none=False)
+def _gradients(
+    network: Network, task: Task, batch: Any, count: int, *, halves: Callable[[], Iterator[Any]]
+) -> Tensor:
+    """Put the gradients of a batch's mean loss into ``network``; return it, this process's part.
+
+    A batch for which the device has no room is tried once more, in halves.
+
+    Raises:
+        GraphmlError: There is no room for half a batch either.
+    """
+    try:
+        return _added([batch], network, task, count)
+    except torch.OutOfMemoryError:
+        logger.warning("out of memory on the device: this batch in halves; batch_size is too much")
+    _empty_cache()
+    try:
+        return _added(halves(), network, task, count)
+    except torch.OutOfMemoryError as error:
+        raise GraphmlError(
+            "out of memory on the device, with half a batch too",
+            hint="a smaller train.batch_size or train.sample.fanout in graphml.toml, or --device cpu",
+        ) from error
+
+
+def _added(batches: Iterable[Any], network: Network, task: Task, count: int) -> Tensor:
+    """Put the summed gradients of all ``batches`` into ``network``, and nothing else."""
     for parameter in network.parameters():
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    loss = task.loss(network, batch) / max(count, 1)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(network.parameters(), 1e9, error_if_nonfinite=True)
-    return loss.detach()
+        parameter.grad = torch.zeros_like(parameter)
+    total = torch.zeros((), device=next(network.parameters()).device)
+    for batch in batches:
+        loss = task.loss(network, batch) / max(count, 1)
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.detach()
+    if not torch.isfinite(total):
+        raise GraphmlError(
+            "the loss is not a number any more", hint="a lower train.learning_rate in graphml.toml"
+        )
+    return total
+
+
+def _halves(task: Task, rows: Ints, progress: Progress) -> Callable[[], Iterator[Any]]:
+    parts = [half for half in np.array_split(rows, 2) if len(half)]
+    return lambda: task.batches(parts, progress.epoch)
+
+
+def _empty_cache() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _end_pass(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,11 +16,12 @@ import pytest
 import torch
 
 from graphml.config import SampleConfig, TrainConfig
-from graphml.errors import ConfigError, UsageError
+from graphml.errors import ConfigError, GraphmlError, UsageError
 from graphml.graph.build import build_graph
 from graphml.nn import ENCODERS
 from graphml.nn.features import fit_features
 from graphml.training.fit import fit
+from graphml.training.fraud import FraudTask
 from graphml.training.keeper import STATE
 from graphml.training.model import GraphModel
 from graphml.training.network import Reader
@@ -82,13 +84,13 @@ def test_a_killed_training_ends_with_the_same_weights(task, stop, tmp_path):
 def test_two_processes_share_the_work_and_end_alike_also_when_one_was_killed(tmp_path):
     whole = run("fraud", tmp_path / "whole", ranks=2)
     assert whole.returncode == 0, whole.stderr[-2000:]
-    digests = {line.split()[1] for line in whole.stdout.splitlines()}
-    assert len(whole.stdout.splitlines()) == 2
-    assert len(digests) == 1
+    said = re.findall(r"[01] ([0-9a-f]{16})", whole.stdout)  # their lines may run into one another
+    assert len(said) == 2
+    assert len(set(said)) == 1
     killed = run("fraud", tmp_path / "killed", 2, ranks=2, KILLED_RANK="0")
     assert killed.returncode != 0
     resumed = run("fraud", tmp_path / "killed", ranks=2)
-    assert {line.split()[1] for line in resumed.stdout.splitlines()} == digests
+    assert re.findall(r"[01] ([0-9a-f]{16})", resumed.stdout) == said
 
 
 @tasks
@@ -197,6 +199,29 @@ def test_labels_of_one_class_strangers_and_unknown_devices_are_named():
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="0 CUDA devices"):
             fit(graph(), train, valid, replace(SMALL, device="cuda"))
+
+
+def test_a_batch_without_room_is_halved_once_and_said(monkeypatch, caplog):
+    whole, sizes, most = FraudTask.loss, [], 10_000
+
+    def cramped(self, network, batch):
+        sizes.append(len(batch[1]))
+        if len(batch[1]) > most:
+            raise torch.OutOfMemoryError("no room")
+        return whole(self, network, batch)
+
+    monkeypatch.setattr(FraudTask, "loss", cramped)
+    config = replace(SMALL, dropout=0.0)
+    plain = fitted("fraud", config)
+    assert not caplog.records
+    most = max(sizes) - 1
+    with caplog.at_level("WARNING", logger="graphml"):
+        halved = fitted("fraud", config)
+    assert "this batch in halves" in caplog.text
+    assert halved.history[0]["loss"] == pytest.approx(plain.history[0]["loss"], rel=1e-4)
+    most = 1
+    with pytest.raises(GraphmlError, match="with half a batch too"):
+        fitted("fraud", config)
 
 
 @pytest.mark.parametrize(
