@@ -139,21 +139,23 @@ def labels_of(tables: Tables, what: What, asking: Asking, *, as_of: datetime) ->
 
     if what == "recommend":
         return purchase_links(tables, until=as_of)
-    negatives = asking.negatives
-    if negatives == "auto":
-        import polars as pl
-
-        stated = tables.labels.filter(pl.col("label") == 0, pl.col("known_at") <= as_of).height
-        negatives = "stated" if stated >= _ENOUGH else "matured"
-        logger.info("labels 0: %s", negatives)
     return fraud_labels(
         tables,
         horizon=asking.horizon,
         every=asking.every,
         until=as_of,
         maturity=asking.maturity,
-        negatives=negatives,
+        negatives=_negatives(tables, asking, as_of=as_of),
     )
+
+
+def _negatives(tables: Tables, asking: Asking, *, as_of: datetime) -> Literal["stated", "matured"]:
+    import polars as pl
+
+    if asking.negatives != "auto":
+        return asking.negatives
+    stated = tables.labels.filter(pl.col("label") == 0, pl.col("known_at") <= as_of).height
+    return "stated" if stated >= _ENOUGH else "matured"
 
 
 def split_of(tables: Tables, what: What, asking: Asking, *, as_of: datetime) -> Split:
@@ -162,13 +164,18 @@ def split_of(tables: Tables, what: What, asking: Asking, *, as_of: datetime) -> 
     Raises:
         UsageError: A part would be empty.
     """
-    from graphml.tasks.split import cut_times, split_by_time
+    from graphml.tasks.split import cut_times, split_as_known
 
-    labels = labels_of(tables, what, asking, as_of=as_of)
+    asking = replace(asking, negatives=_negatives(tables, asking, as_of=as_of))
     valid_from, test_from = asking.valid_from, asking.test_from
     if valid_from is None or test_from is None:
-        valid_from, test_from = cut_times(labels)
-    split = split_by_time(labels, valid_from=valid_from, test_from=test_from)
+        valid_from, test_from = cut_times(labels_of(tables, what, asking, as_of=as_of))
+    split = split_as_known(
+        lambda moment: labels_of(tables, what, asking, as_of=moment),
+        valid_from=valid_from,
+        test_from=test_from,
+        until=as_of,
+    )
     logger.info(
         "%d labels to learn from, %d to choose by from %s on, %d to report on from %s on",
         len(split.train), len(split.valid), valid_from.date(), len(split.test), test_from.date(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -69,6 +70,57 @@ def split_by_time(labels: Labels, *, valid_from: datetime, test_from: datetime) 
             "train": f"over and known by {first}",
             "valid": f"from {first}, over and known by {second}",
             "test": f"from {second}",
+        },
+    )
+
+
+def split_as_known(
+    labels_until: Callable[[datetime], Labels],
+    *,
+    valid_from: datetime,
+    test_from: datetime,
+    until: datetime,
+) -> Split:
+    """Cut as ``split_by_time`` does, each part made of what was known when it ended.
+
+    Labels made as of ``until`` are the best knowledge of then: a fraud found late has taken the 0
+    away that its member had on the day. Who trains on the day does not know that yet.
+
+    Args:
+        labels_until: Returns the labels known by a moment, as ``fraud_labels`` does.
+        valid_from: As in ``split_by_time``; what training knows.
+        test_from: As in ``split_by_time``; what validation knows.
+        until: What the test knows.
+
+    Raises:
+        ValueError: A moment is naive.
+        UsageError: The moments are not in order, or a part would be empty.
+        NothingToDoError: No label is known by a moment.
+    """
+    moments = [
+        require_utc(name, moment)
+        for name, moment in (
+            ("valid_from", valid_from),
+            ("test_from", test_from),
+            ("until", until),
+        )
+    ]
+    first, second, last = (time_text(moment) for moment in moments)
+    if not moments[0] < moments[1] < moments[2]:
+        raise UsageError(
+            f"valid_from {first}, test_from {second} and {last} are not in order",
+            hint="name an earlier valid_from or a later test_from",
+        )
+    train, valid, test = (labels_until(moment) for moment in moments)
+    as_of = pl.col("as_of")
+    return _filled(
+        train=train.where(train.settled <= moments[0]),
+        valid=valid.where((as_of >= moments[0]) & (valid.settled <= moments[1])),
+        test=test.where(as_of >= moments[1]),
+        meant={
+            "train": f"over and known by {first}",
+            "valid": f"from {first}, over and known by {second}",
+            "test": f"from {second}, known by {last}",
         },
     )
 

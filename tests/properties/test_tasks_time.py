@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+import polars as pl
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from graphml.errors import NothingToDoError
+from graphml.errors import NothingToDoError, UsageError
 from graphml.store.moments import visible
 from graphml.tasks import fraud, recommend
 from graphml.tasks.fraud import NEGATIVES, fraud_labels
 from graphml.tasks.known import known_by
 from graphml.tasks.recommend import purchase_links
-from graphml.tasks.split import split_by_time
+from graphml.tasks.split import split_as_known, split_by_time
 from tests.graph.marketplace import at
 from tests.properties.future import MARKETS, MICROSECOND, cut, future, market, together
 from tests.tasks.small import Told, as_tables, asked, in_time, told
@@ -48,6 +50,39 @@ def test_what_follows_would_change_the_labels_were_it_known() -> None:
         fraud_labels(t, until=until + MICROSECOND, **MONTH).rows for t in (past, tables)
     )
     assert known.filter(y=1).height > 10 * alone.filter(y=1).height
+
+
+@pytest.mark.parametrize("name", sorted(MARKETS))
+def test_what_becomes_known_after_a_part_ended_changes_nothing_in_it(name: str) -> None:
+    whole = market(name)
+    cuts = {"valid_from": cut(whole, 0.6), "test_from": cut(whole, 0.8)}
+    until = cut(whole, 1)
+
+    def labels_of(tables):  # of these tables, by each moment
+        return lambda moment: fraud_labels(
+            tables, until=moment, negatives="matured", maturity=5 * DAY, **MONTH
+        )
+
+    def split(tables):
+        return split_as_known(labels_of(tables), until=until, **cuts)
+
+    try:
+        known = split(whole)
+    except (NothingToDoError, UsageError) as none:
+        pytest.skip(f"too little is known there: {none}")
+    # Everybody turns out to be a fraudster, one microsecond after each part has ended.
+    accused = whole.events.select(pl.col("member_id").unique(maintain_order=True), label=1)
+    for part, end in (("train", cuts["valid_from"]), ("valid", cuts["test_from"])):
+        later = accused.with_columns(known_at=end + MICROSECOND, fraud_time=end - 30 * DAY)
+        labels = pl.concat([whole.labels, later], how="diagonal_relaxed")
+        told_later = replace(whole, labels=labels)
+        other = labels_of(told_later)(end)
+        one = labels_of(whole)(end)
+        assert other.rows.equals(one.rows), part
+    assert known.train.rows["known_at"].max() <= cuts["valid_from"]
+    assert known.valid.rows["known_at"].max() <= cuts["test_from"]
+    hindsight = split_by_time(labels_of(whole)(until), **cuts)
+    assert len(hindsight.train) != len(known.train), "hindsight has other zeros"
 
 
 def test_a_split_s_first_parts_do_not_know_what_follows() -> None:
