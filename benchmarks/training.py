@@ -28,10 +28,11 @@ from graphml.config import SampleConfig
 from graphml.graph.build import Graph
 from graphml.graph.nodes import Nodes
 from graphml.graph.trees import SEEDS, Sample
-from graphml.nn.features import FeatureSpec, encode, fit_features
+from graphml.nn.features import encode, fit_features
 from graphml.nn.heads import NodeHead
 from graphml.nn.inputs import NodeInput
 from graphml.nn.sage import HeteroSAGE
+from graphml.nn.spec import FeatureSpec
 from graphml.nn.tables import Tables
 from graphml.nn.tree import Tree
 from graphml.sampling.temporal import TemporalSampler

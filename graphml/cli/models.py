@@ -2,91 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from graphml.cli import options
+from graphml.cli.asking import (
+    DeviceOption,
+    EncoderOption,
+    EpochsOption,
+    EveryOption,
+    HorizonOption,
+    ModelOption,
+    NegativesOption,
+    TestOption,
+    ValidOption,
+    WhatArgument,
+    asking_of,
+    config_of,
+    what_of,
+)
 from graphml.cli.output import chosen_format, emit
 from graphml.cli.progress import progress, say
-from graphml.config import TrainConfig
 from graphml.errors import UsageError
 
 if TYPE_CHECKING:
-    from graphml.pipeline.training import Asking
     from graphml.training.model import GraphModel
-
-What = Literal["fraud", "recommend"]
-
-WhatArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="fraud|recommend", help="What to learn: who is fraudulent, or who buys what."
-    ),
-]
-HorizonOption = Annotated[
-    str | None,
-    typer.Option(
-        "--horizon", metavar="DAYS", help="What a fraud label covers, as 30d.", show_default="14d"
-    ),
-]
-EveryOption = Annotated[
-    str | None,
-    typer.Option(
-        "--every",
-        metavar="DAYS",
-        help="Between two moments members are asked about.",
-        show_default="7d",
-    ),
-]
-NegativesOption = Annotated[
-    str,
-    typer.Option(
-        "--negatives",
-        help="auto | stated (label 0 alone) | matured (all whom nobody accused in time).",
-    ),
-]
-ValidOption = Annotated[
-    str | None,
-    typer.Option(
-        "--valid-from",
-        metavar="TIME",
-        help="First moment of validation; else by shares.",
-        show_default=False,
-    ),
-]
-TestOption = Annotated[
-    str | None,
-    typer.Option(
-        "--test-from",
-        metavar="TIME",
-        help="First moment of the test; else by shares.",
-        show_default=False,
-    ),
-]
-EncoderOption = Annotated[
-    str | None, typer.Option("--encoder", help="sage | hgt.", show_default=False)
-]
-EpochsOption = Annotated[
-    int | None, typer.Option("--epochs", help="Most passes over the labels.", show_default=False)
-]
-DeviceOption = Annotated[
-    str | None, typer.Option("--device", help="auto | cpu | cuda.", show_default=False)
-]
-ModelOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--model",
-        metavar="DIR",
-        help="The model's folder; else the newest of the store's.",
-        show_default=False,
-    ),
-]
 
 
 def train(
@@ -121,9 +64,9 @@ def train(
     from graphml.pipeline.training import train as train_store
     from graphml.store.connect import connect
 
-    kind = _what(what)
-    config = _config(encoder, epochs, device, seed)
-    asking = _asking(horizon, every, negatives, valid_from, test_from)
+    kind = what_of(what)
+    config = config_of(encoder, epochs, device, seed)
+    asking = asking_of(horizon, every, negatives, valid_from, test_from)
     chosen = chosen_format(format_, None)
     url = options.store_url(store)
     with progress(quiet=quiet), connect(url, read_only=True) as source:
@@ -219,9 +162,9 @@ def audit_leakage(
     from graphml.pipeline.training import audit_leakage as audit
     from graphml.store.connect import connect
 
-    kind = _what(what)
-    config = _config(encoder, epochs, device, seed)
-    asking = _asking(horizon, every, negatives, valid_from, test_from)
+    kind = what_of(what)
+    config = config_of(encoder, epochs, device, seed)
+    asking = asking_of(horizon, every, negatives, valid_from, test_from)
     chosen = chosen_format(format_, out)
     with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
@@ -240,50 +183,6 @@ def _models(url: str) -> Path:
     from graphml.store.connect import state_folder
 
     return state_folder(url) / "models"
-
-
-def _what(what: str) -> What:
-    if what not in ("fraud", "recommend"):
-        raise UsageError(f"cannot learn {what!r}", hint="fraud or recommend")
-    return cast(What, what)
-
-
-def _config(
-    encoder: str | None, epochs: int | None, device: str | None, seed: int | None
-) -> TrainConfig:
-    given = {"encoder": encoder, "epochs": epochs, "device": device, "seed": seed}
-    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return replace(options.settings().train, **chosen)
-
-
-def _asking(
-    horizon: str | None,
-    every: str | None,
-    negatives: str,
-    valid_from: str | None,
-    test_from: str | None,
-) -> Asking:
-    from graphml.pipeline.training import Asking
-
-    if negatives not in ("auto", "stated", "matured"):
-        raise UsageError(f"--negatives is {negatives!r}", hint="auto, stated or matured")
-    usual = Asking()
-    return Asking(
-        horizon=_days("--horizon", horizon) or usual.horizon,
-        every=_days("--every", every) or usual.every,
-        negatives=cast(Any, negatives),
-        valid_from=options.moment("--valid-from", valid_from),
-        test_from=options.moment("--test-from", test_from),
-    )
-
-
-def _days(name: str, text: str | None) -> timedelta | None:
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d{1,4})d?", text)
-    if not found or int(found[1]) == 0:
-        raise UsageError(f"{name} {text!r} is no number of days", hint=f"{name} 30d")
-    return timedelta(days=int(found[1]))
 
 
 def report_of(

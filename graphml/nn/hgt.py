@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch_geometric.utils import softmax
 
 from graphml.graph.trees import SEEDS
-from graphml.nn.features import FeatureSpec
 from graphml.nn.inputs import NodeInput, relation_key
+from graphml.nn.spec import FeatureSpec
 from graphml.nn.tree import AGE_WIDTH, Tree
 from graphml.schema import EdgeType
 

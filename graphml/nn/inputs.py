@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from graphml.nn.features import FeatureSpec
+from graphml.nn.spec import FeatureSpec
 from graphml.nn.tree import Group, Tree
 from graphml.schema import EdgeType
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from graphml.graph.trees import SEEDS
-from graphml.nn.features import FeatureSpec
 from graphml.nn.inputs import NodeInput, relation_key
+from graphml.nn.spec import FeatureSpec
 from graphml.nn.tree import AGE_WIDTH, Tree
 from graphml.schema import EdgeType
 

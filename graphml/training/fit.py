@@ -18,7 +18,8 @@ from torch import Tensor
 from graphml.config import TrainConfig
 from graphml.errors import GraphmlError, UsageError
 from graphml.graph.build import Graph
-from graphml.nn.features import FeatureSpec, fit_features
+from graphml.nn.features import fit_features
+from graphml.nn.spec import FeatureSpec
 from graphml.sampling.temporal import fanouts
 from graphml.schema import EdgeType
 from graphml.tasks.labels import Labels

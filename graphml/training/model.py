@@ -18,8 +18,8 @@ from graphml.config import SampleConfig, TrainConfig
 from graphml.errors import UsageError
 from graphml.graph.build import Graph
 from graphml.graph.nodes import microseconds
-from graphml.nn.features import FeatureSpec
 from graphml.nn.heads import LinkHead
+from graphml.nn.spec import FeatureSpec
 from graphml.results import Scores, parse_time, time_text
 from graphml.schema import EdgeType
 from graphml.store.files import clear_errors, replace_file

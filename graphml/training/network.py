@@ -11,8 +11,9 @@ from graphml.config import TrainConfig
 from graphml.errors import ConfigError
 from graphml.graph.build import Graph
 from graphml.nn import ENCODERS
-from graphml.nn.features import FeatureSpec, encode
+from graphml.nn.features import encode
 from graphml.nn.heads import LinkHead, NodeHead
+from graphml.nn.spec import FeatureSpec
 from graphml.nn.tables import Tables
 from graphml.nn.tree import Tree
 from graphml.schema import EdgeType

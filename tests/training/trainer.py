@@ -1,7 +1,8 @@
 """One training in a process of its own: ``python -m tests.training.trainer TASK FOLDER [STOP]``.
 
 With STOP it kills itself, with SIGKILL and no warning, at that many writes of its state: before the
-file is moved into place at odd numbers, after it at even ones. Prints a digest of the weights.
+file is moved into place at odd numbers, after it at even ones. Writes a digest of the weights to
+``FOLDER.RANK``.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def main() -> None:
     if stop and rank == int(os.environ.get("KILLED_RANK", "0")):
         killed_at(int(stop[0]))
     model = fit(graph(), split(task).train, split(task).valid, SMALL, folder=Path(folder))
-    print(rank, digest(model.network), flush=True)
+    Path(f"{folder}.{rank}").write_text(digest(model.network))
 
 
 if __name__ == "__main__":
