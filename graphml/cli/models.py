@@ -60,7 +60,8 @@ def train(
     debug: options.DebugOption = False,
 ) -> None:
     """Train a network on the store's events; a training that was stopped goes on."""
-    from graphml.pipeline.training import read_graph_of, split_of
+    from graphml.pipeline.reading import stored_graph
+    from graphml.pipeline.training import split_of
     from graphml.pipeline.training import train as train_store
     from graphml.store.connect import connect
 
@@ -73,7 +74,7 @@ def train(
         moment = options.as_of_or_last(source, as_of)
         folder = out or _models(url) / kind
         if dry_run:
-            tables, _ = read_graph_of(source, moment)
+            tables, _ = stored_graph(source, moment)
             split = split_of(tables, kind, asking, as_of=moment)
             say(f"would train on {len(split.train)} labels into {folder}", quiet=quiet)
             return
@@ -111,7 +112,6 @@ def score(
     debug: options.DebugOption = False,
 ) -> None:
     """Score every member with a trained model, riskiest first."""
-    from graphml.pipeline.training import read_graph_of
     from graphml.pipeline.training import score as score_store
     from graphml.store.connect import connect
 
@@ -125,10 +125,10 @@ def score(
     with progress(quiet=quiet), connect(url, read_only=not publish) as source:
         moment = options.as_of_or_last(source, as_of)
         asked = _load(model, url, "fraud", device)
-        scores, rows = score_store(source, asked, as_of=moment)
+        scored = score_store(source, asked, as_of=moment)
+        scores, rows = scored.scores, scored.rows
         if embeddings is not None:
-            _, graph = read_graph_of(source, moment)
-            asked.embed(graph, "member", as_of=moment).write_parquet(embeddings)
+            asked.embed(scored.graph, "member", as_of=moment).write_parquet(embeddings)
         if publish:
             with source.run("fraud", model=asked.name, as_of=moment) as run:
                 run.write(scores)

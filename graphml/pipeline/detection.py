@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from graphml.config import RingConfig
 from graphml.errors import NothingToDoError, UsageError
+from graphml.pipeline.reading import stored_graph
 from graphml.results import Decision, Ring, RunInfo, Scores, Verdict
 from graphml.store.provenance import Manifest, Stopwatch
 
 if TYPE_CHECKING:
     from graphml.graph.build import Graph
     from graphml.store.base import GraphStore
-    from graphml.tables.frames import Tables
 
 logger = logging.getLogger("graphml.pipeline")
 
@@ -80,7 +80,7 @@ def detect(
     from graphml.rings.lifecycle import apply_decisions, verdicts_on
 
     watch = Stopwatch()
-    tables, graph = _graph(store, as_of)
+    tables, graph = stored_graph(store, as_of)
     candidates = find_candidates(graph, scores, config, as_of=as_of)
     decisions = store.decisions(decided_by or as_of)
     since, previous = _previous(store, as_of, decisions)
@@ -116,19 +116,6 @@ def detect(
         manifest=manifest,
         graph=graph,
     )
-
-
-def _graph(store: GraphStore, as_of: datetime) -> tuple[Tables, Graph]:
-    from graphml.graph.build import build_graph
-
-    logger.info("reading events up to %s from %s", as_of.isoformat(), store.url)
-    tables = store.read_tables(as_of)
-    if tables.events.height == 0:
-        raise NothingToDoError(
-            f"no events in {store.url} by {as_of.isoformat()}", hint="a later --as-of"
-        )
-    logger.info("building the graph of %d events", tables.events.height)
-    return tables, build_graph(tables, store.schema)
 
 
 def _runs_by(store: GraphStore, as_of: datetime) -> list[RunInfo]:
@@ -203,7 +190,7 @@ def find_ring(
     """
     from graphml.rings.extract import find_candidates
 
-    _, graph = _graph(store, as_of)
+    _, graph = stored_graph(store, as_of)
     candidates = find_candidates(graph, None, config, as_of=as_of)
     _, previous = _previous(store, as_of, store.decisions(decided_by or as_of))
     for asked in (config, replace(config, min_members=2, min_score=0.0, kinds=())):

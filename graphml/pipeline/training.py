@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from graphml.config import TrainConfig
-from graphml.errors import NothingToDoError, UsageError
+from graphml.errors import UsageError
+from graphml.pipeline.reading import stored_graph
 from graphml.results import Report, Scores
 from graphml.store.provenance import Manifest, Stopwatch
 
@@ -84,7 +85,7 @@ def train(
     from graphml.training.fit import fit
 
     watch = Stopwatch()
-    tables, graph = read_graph_of(store, as_of)
+    tables, graph = stored_graph(store, as_of)
     split = split_of(tables, what, asking, as_of=as_of)
     model = fit(graph, split.train, split.valid, config, folder=folder)
     logger.info("asking %d test labels", len(split.test))
@@ -98,34 +99,11 @@ def train(
         seed=config.seed,
         model=model.name,
         counts={"train": len(split.train), "valid": len(split.valid), "test": len(split.test)},
-        notes={"store": store.url, "asking": {k: str(v) for k, v in _plain(asking).items()}},
+        notes={"store": store.url, "asking": {k: str(v) for k, v in asdict(asking).items()}},
         watch=watch,
     )
     replace_file(folder / "manifest.json", manifest.to_json().encode())
     return Trained(model=model, report=report, manifest=manifest)
-
-
-def _plain(asking: Asking) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(asking)
-
-
-def read_graph_of(store: GraphStore, as_of: datetime) -> tuple[Tables, Graph]:
-    """Return a store's tables and graph as of a moment.
-
-    Raises:
-        NothingToDoError: No event has happened by then.
-    """
-    from graphml.graph.build import build_graph
-
-    logger.info("reading events up to %s from %s", as_of.isoformat(), store.url)
-    tables = store.read_tables(as_of)
-    if tables.events.height == 0:
-        raise NothingToDoError(
-            f"no events in {store.url} by {as_of.isoformat()}", hint="a later --as-of"
-        )
-    return tables, build_graph(tables, store.schema)
 
 
 def labels_of(tables: Tables, what: What, asking: Asking, *, as_of: datetime) -> Labels:
@@ -183,15 +161,24 @@ def split_of(tables: Tables, what: What, asking: Asking, *, as_of: datetime) -> 
     return split
 
 
-def score(store: GraphStore, model: GraphModel, *, as_of: datetime) -> tuple[Scores, pl.DataFrame]:
-    """Return every member's score, and the rows that ``graphml score`` prints, riskiest first.
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Scored:
+    """Every member's score, the rows that ``graphml score`` prints, and the graph they are of."""
+
+    scores: Scores
+    rows: pl.DataFrame
+    graph: Graph
+
+
+def score(store: GraphStore, model: GraphModel, *, as_of: datetime) -> Scored:
+    """Return every member's score, rows riskiest first.
 
     ``exposure`` is what the member bought in the 90 days up to ``as_of``, in the currency it used
     most.
     """
     import polars as pl
 
-    tables, graph = read_graph_of(store, as_of)
+    tables, graph = stored_graph(store, as_of)
     if model.trained_until > as_of:
         raise UsageError(
             f"{model.name} knows what happened until {model.trained_until.isoformat()}, "
@@ -219,12 +206,10 @@ def score(store: GraphStore, model: GraphModel, *, as_of: datetime) -> tuple[Sco
         .sort("score", "member_id", descending=[True, False])
         .select("member_id", "unit", "score", "score_kind", "exposure", "as_of", "model", "reasons")
     )  # fmt: skip
-    return scores, rows
+    return Scored(scores=scores, rows=rows, graph=graph)
 
 
-def evaluate_model(
-    store: GraphStore, model: GraphModel, *, as_of: datetime, asking: Asking | None = None
-) -> Report:
+def evaluate_model(store: GraphStore, model: GraphModel, *, as_of: datetime) -> Report:
     """Return a model's report on the labels from the end of its training on.
 
     Raises:
@@ -234,8 +219,8 @@ def evaluate_model(
 
     from graphml.training.evaluate import evaluate
 
-    tables, graph = read_graph_of(store, as_of)
-    asking = asking or Asking(horizon=model.horizon or Asking().horizon)
+    tables, graph = stored_graph(store, as_of)
+    asking = Asking(horizon=model.horizon or Asking().horizon)
     what: What = "fraud" if model.task == "fraud" else "recommend"
     labels = labels_of(tables, what, asking, as_of=as_of)
     later = labels.where(pl.col("as_of") >= model.chosen_until)
@@ -261,7 +246,7 @@ def audit_leakage(
     from graphml.training.evaluate import evaluate
     from graphml.training.fit import fit
 
-    tables, graph = read_graph_of(store, as_of)
+    tables, graph = stored_graph(store, as_of)
     labels = labels_of(tables, what, asking, as_of=as_of)
     rows: list[dict[str, Any]] = []
     for name, split in (
@@ -269,7 +254,7 @@ def audit_leakage(
         ("time", split_of(tables, what, asking, as_of=as_of)),
     ):
         logger.info("training under the %s split", name)
-        model = fit(graph, split.train, split.valid, replace(config))
+        model = fit(graph, split.train, split.valid, config)
         report = evaluate(model, graph, split.test, seed=config.seed)
         rows += [{"split": name, **row} for row in report.rows]
     first = {row["split"]: row for row in reversed(rows)}

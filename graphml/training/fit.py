@@ -158,10 +158,9 @@ def _loop(
     with torch.random.fork_rng(devices=_cuda(network)):
         while not _over(progress, config):
             parts = task.steps(progress.epoch)
-            shards = [ranks.shard(part) for part in parts]
-            left = shards[progress.step :]
+            left = [ranks.shard(part) for part in parts[progress.step :]]
             for rows, batch in zip(left, task.batches(left, progress.epoch), strict=True):
-                count = ranks.world * len(shards[progress.step])
+                count = ranks.world * len(rows)
                 _set_rate(optimizer, config, progress, len(parts))
                 torch.manual_seed(_step_seed(config, progress, ranks))
                 network.train()
