@@ -194,9 +194,12 @@ def _evidence(items: Sequence[Mapping[str, Any]]) -> tuple[Evidence, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scores:
-    """One score per unit as of a moment; ``ids`` and ``values`` are parallel, values in [0, 1]."""
+    """One score per unit as of a moment; ``ids`` and ``values`` are parallel, values in [0, 1].
 
-    unit: Literal["member", "order", "review"]
+    ``unit`` is ``member``, ``order`` or ``review``; of a plain graph, a node type.
+    """
+
+    unit: str
     ids: tuple[str, ...]
     values: tuple[float, ...]
     score_kind: ScoreKind

@@ -74,6 +74,15 @@ EpochsOption = Annotated[
 DeviceOption = Annotated[
     str | None, typer.Option("--device", help="auto | cpu | cuda.", show_default=False)
 ]
+GraphOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--graph",
+        metavar="CARD",
+        help="A graph card in place of a store: nodes' labels for fraud, pairs for recommend.",
+        show_default=False,
+    ),
+]
 ModelOption = Annotated[
     Path | None,
     typer.Option(

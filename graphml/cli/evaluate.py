@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from graphml.cli import options
+from graphml.cli.asking import GraphOption
+from graphml.cli.graphs import report_card
 from graphml.cli.models import report_of
 from graphml.cli.output import chosen_format, emit
 from graphml.cli.progress import progress
@@ -24,6 +26,7 @@ def evaluate(
     baselines: Annotated[
         bool, typer.Option("--baselines/--no-baselines", help="Beside the baselines.")
     ] = True,
+    graph: GraphOption = None,
     store: options.StoreOption = None,
     as_of: options.AsOfOption = None,
     seed: options.SeedOption = None,
@@ -37,6 +40,9 @@ def evaluate(
     from graphml.pipeline import evaluate_store
     from graphml.store.connect import connect
 
+    if what != "rings" and graph is not None:
+        report_card(graph, Path(what), format_=chosen_format(format_, out), out=out, quiet=quiet)
+        return
     if what != "rings":
         report_of(
             Path(what), store, as_of, format_=chosen_format(format_, out), out=out, quiet=quiet

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,6 +13,7 @@ from graphml.cli.asking import (
     EncoderOption,
     EpochsOption,
     EveryOption,
+    GraphOption,
     HorizonOption,
     ModelOption,
     NegativesOption,
@@ -24,12 +24,10 @@ from graphml.cli.asking import (
     config_of,
     what_of,
 )
-from graphml.cli.output import chosen_format, emit
+from graphml.cli.graphs import refuse_write, score_card, train_card
+from graphml.cli.output import chosen_format, print_rows
 from graphml.cli.progress import progress, say
 from graphml.errors import UsageError
-
-if TYPE_CHECKING:
-    from graphml.training.model import GraphModel
 
 
 def train(
@@ -51,6 +49,7 @@ def train(
     encoder: EncoderOption = None,
     epochs: EpochsOption = None,
     device: DeviceOption = None,
+    graph: GraphOption = None,
     store: options.StoreOption = None,
     as_of: options.AsOfOption = None,
     seed: options.SeedOption = None,
@@ -70,9 +69,14 @@ def train(
     asking = asking_of(horizon, every, negatives, valid_from, test_from)
     chosen = chosen_format(format_, None)
     url = options.store_url(store)
+    folder = out or models_of(url, graph) / kind
+    if graph is not None:
+        train_card(
+            graph, kind, config, asking, folder=folder, format_=chosen, dry_run=dry_run, quiet=quiet
+        )
+        return
     with progress(quiet=quiet), connect(url, read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
-        folder = out or _models(url) / kind
         if dry_run:
             tables, _ = stored_graph(source, moment)
             split = split_of(tables, kind, asking, as_of=moment)
@@ -80,7 +84,7 @@ def train(
             return
         trained = train_store(source, kind, config, asking, as_of=moment, folder=folder)
     say(f"model {trained.model.name} in {folder}", quiet=quiet)
-    _print(trained.report.rows, chosen, None)
+    print_rows(trained.report.rows, chosen, None)
 
 
 def score(
@@ -103,6 +107,7 @@ def score(
         ),
     ] = None,
     device: DeviceOption = None,
+    graph: GraphOption = None,
     store: options.StoreOption = None,
     as_of: options.AsOfOption = None,
     format_: options.FormatOption = None,
@@ -111,9 +116,10 @@ def score(
     quiet: options.QuietOption = False,
     debug: options.DebugOption = False,
 ) -> None:
-    """Score every member with a trained model, riskiest first."""
+    """Score every member with a trained model, riskiest first; of a graph card, every node asked about."""
     from graphml.pipeline.training import score as score_store
     from graphml.store.connect import connect
+    from graphml.training.model import GraphModel
 
     if what != "fraud":
         raise UsageError(f"cannot score {what!r}", hint="graphml score fraud")
@@ -121,10 +127,19 @@ def score(
         raise UsageError(f"cannot score a {unit!r}", hint="--unit member")
     chosen = chosen_format(format_, out)
     url = options.store_url(store)
+    folder = model or models_of(url, graph) / "fraud"
+    if graph is not None:
+        if write:
+            refuse_write(graph)
+        score_card(
+            graph, folder, as_of=as_of, device=device, top=top, embeddings=embeddings,
+            format_=chosen, out=out, quiet=quiet,
+        )  # fmt: skip
+        return
     publish = write and not dry_run
     with progress(quiet=quiet), connect(url, read_only=not publish) as source:
         moment = options.as_of_or_last(source, as_of)
-        asked = _load(model, url, "fraud", device)
+        asked = GraphModel.load(folder, device=device or "auto")
         scored = score_store(source, asked, as_of=moment)
         scores, rows = scored.scores, scored.rows
         if embeddings is not None:
@@ -137,7 +152,7 @@ def score(
         say(f"would publish {len(scores.ids)} scores", quiet=quiet)
     shown = rows.head(top) if top else rows
     found = [{**row, "as_of": row["as_of"].isoformat()} for row in shown.iter_rows(named=True)]
-    _print(found, chosen, out)
+    print_rows(found, chosen, out)
 
 
 def audit_leakage(
@@ -169,20 +184,16 @@ def audit_leakage(
     with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
         rows = audit(source, kind, config, asking, as_of=moment)
-    _print(rows, chosen, out)
+    print_rows(rows, chosen, out)
     say("gap: what the random split promises beyond what the split by time keeps", quiet=quiet)
 
 
-def _load(model: Path | None, url: str, kind: str, device: str | None) -> GraphModel:
-    from graphml.training.model import GraphModel
-
-    return GraphModel.load(model or _models(url) / kind, device=device or "auto")
-
-
-def _models(url: str) -> Path:
+def models_of(url: str, card: Path | None) -> Path:
+    """Return where the models of a store, or of a graph card, are kept."""
     from graphml.store.connect import state_folder
 
-    return state_folder(url) / "models"
+    folder = state_folder(url) / "models"
+    return folder if card is None else folder / "graphs" / card.stem
 
 
 def report_of(
@@ -202,18 +213,4 @@ def report_of(
     with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
         model = GraphModel.load(folder)
         report = evaluate_model(source, model, as_of=options.as_of_or_last(source, as_of))
-    _print(report.rows, format_, out)
-
-
-def _print(rows: Sequence[Mapping[str, Any]], format_: str, out: Path | None) -> None:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    emit(
-        rows,
-        columns={name: (lambda row, name=name: _shown(row.get(name), format_)) for name in names},
-        format_=format_,
-        out=out,
-    )
-
-
-def _shown(value: Any, format_: str) -> Any:
-    return f"{value:.4f}" if isinstance(value, float) and format_ == "table" else value
+    print_rows(report.rows, format_, out)

@@ -182,3 +182,18 @@ def _replace(path: Path, content: bytes) -> None:
 def _unwritable(path: Path, error: OSError) -> GraphmlError:
     kind = OutputPermissionError if isinstance(error, PermissionError) else GraphmlError
     return kind(f"cannot write {path}: {error.strerror}", hint="--out elsewhere")
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], format_: str, out: Path | None) -> None:
+    """Emit rows whose columns are what any of them has; numbers on a terminal with four digits."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    emit(
+        rows,
+        columns={name: (lambda row, name=name: _shown(row.get(name), format_)) for name in names},
+        format_=format_,
+        out=out,
+    )
+
+
+def _shown(value: Any, format_: str) -> Any:
+    return f"{value:.4f}" if isinstance(value, float) and format_ == "table" else value

@@ -121,6 +121,11 @@ class Graph:
         )
         return resolve_labels(unknown, self.events, self.nodes["member"].present)
 
+    @cached_property
+    def timeless(self) -> bool:
+        """Whether there are events without time: then all is there always."""
+        return self.events["time"].null_count() > 0
+
     def until(self, as_of: datetime) -> Graph:
         """Return what was there by ``as_of``, inclusive, to the microsecond.
 
@@ -133,7 +138,7 @@ class Graph:
         as_of = require_utc("as_of", as_of)
         if self.as_of is not None:
             as_of = min(as_of, self.as_of)
-        if self.events["time"].null_count():
+        if self.timeless:
             raise UsageError("the graph has events without time, so there is no as_of")
         moment = microseconds(as_of)
         known_at, fraud_time = pl.col("known_at"), pl.col("fraud_time")

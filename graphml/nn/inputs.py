@@ -39,7 +39,10 @@ class NodeInput(nn.Module):
         for name, columns in spec.nodes.items():
             sizes = [len(values) + 1 for values in columns.categories.values()]
             width = columns.width + 1 + _EMBEDDED * len(sizes)
-            self.linear[name] = nn.Linear(width, channels)
+            self.linear[name] = linear = nn.Linear(width, channels)
+            nn.init.zeros_(
+                linear.bias
+            )  # else what all share drowns what each is, and nothing is learned
             self.categories[name] = nn.ModuleList(nn.Embedding(n, _EMBEDDED) for n in sizes)
             if columns.known:
                 self.known[name] = _small(nn.Embedding(len(columns.known) + 1, channels))

@@ -87,7 +87,8 @@ class _Layer(nn.Module):
             key = relation_key(edge_type)
             self.neighbors[key] = nn.Linear(channels, channels, bias=False)
             if carried:
-                self.carried[key] = nn.Linear(carried, channels, bias=False)
+                self.carried[key] = linear = nn.Linear(carried, channels, bias=False)
+                nn.init.zeros_(linear.weight)  # as in NodeInput: what all edges share comes later
         self.norm = nn.LayerNorm(channels)
         self.dropout = nn.Dropout(dropout)
 

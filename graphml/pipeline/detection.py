@@ -13,7 +13,7 @@ from graphml.config import RingConfig
 from graphml.errors import NothingToDoError, UsageError
 from graphml.pipeline.reading import stored_graph
 from graphml.results import Decision, Ring, RunInfo, Scores, Verdict
-from graphml.store.provenance import Manifest, Stopwatch
+from graphml.store.provenance import Manifest, Stopwatch, fingerprint
 
 if TYPE_CHECKING:
     from graphml.graph.build import Graph
@@ -92,7 +92,7 @@ def detect(
     manifest = Manifest.of(
         "detect-rings",
         settings=config if write else show or config,
-        tables=tables,
+        data=fingerprint(tables),
         as_of=as_of,
         seed=config.seed,
         model=scores.model if scores else None,

@@ -12,7 +12,7 @@ from graphml.config import TrainConfig
 from graphml.errors import UsageError
 from graphml.pipeline.reading import stored_graph
 from graphml.results import Report, Scores
-from graphml.store.provenance import Manifest, Stopwatch
+from graphml.store.provenance import Manifest, Stopwatch, fingerprint
 
 if TYPE_CHECKING:
     import polars as pl
@@ -94,7 +94,7 @@ def train(
     manifest = Manifest.of(
         f"train-{what}",
         settings=config,
-        tables=tables,
+        data=fingerprint(tables),
         as_of=as_of,
         seed=config.seed,
         model=model.name,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from graphml.graph.build import Graph
 from graphml.graph.nodes import time_array
 from graphml.graph.trees import SEEDS, Sample
+from graphml.schema import EdgeType
 
 Ints = NDArray[np.int64]
 
@@ -18,15 +20,17 @@ class Purchases:
     """What was bought until each moment, to draw products from.
 
     Args:
-        graph: Whose ``purchase`` events count.
-        product: Node type of what is bought.
+        graph: Whose records count.
+        about: Type of the edges that are purchases; products are their targets.
     """
 
-    def __init__(self, graph: Graph, product: str = "product") -> None:
-        bought = graph.events.filter(kind="purchase").select("time", product).drop_nulls(product)
+    def __init__(self, graph: Graph, about: EdgeType = ("member", "buys", "product")) -> None:
+        spec = next(spec for spec in graph.schema.edges if spec.type == about)
+        kind = pl.col("kind").is_in(list(spec.kinds or graph.schema.kinds))
+        bought = graph.events.filter(kind).select("time", *spec.ends).drop_nulls(spec.ends)
         self._time = time_array(bought["time"])
-        self._product = bought[product].to_numpy().astype(np.int64)
-        self._first = graph.nodes[product].first
+        self._product = bought[spec.ends[1]].to_numpy().astype(np.int64)
+        self._first = graph.nodes[about[2]].first
         self._order = np.argsort(self._first, kind="stable")
         self._sorted = self._first[self._order]
 
@@ -51,12 +55,12 @@ class Purchases:
         return counts[products] / max(known, 1)
 
 
-def looked_at(sample: Sample, relation: str = "views") -> Ints:
+def looked_at(sample: Sample, product: str = "product", relation: str = "views") -> Ints:
     """Return products that the sampled members had looked at: hard to tell from what they buy."""
     found = [
         np.asarray(block.neighbor).astype(np.int64)
         for block in sample.blocks
-        if block.parent == SEEDS and block.edge_type[1] == relation
+        if block.parent == SEEDS and block.edge_type[1:] == (relation, product)
     ]
     empty: NDArray[Any] = np.empty(0, dtype=np.int64)
     return np.unique(np.concatenate(found)) if found else empty

@@ -63,7 +63,7 @@ class Manifest:
         command: str,
         *,
         settings: Any,
-        tables: Tables,
+        data: str,
         as_of: datetime,
         seed: int,
         model: str | None,
@@ -71,7 +71,7 @@ class Manifest:
         notes: Mapping[str, Any],
         watch: Stopwatch,
     ) -> Manifest:
-        """Return the manifest of a result made from ``tables`` under ``settings``."""
+        """Return the manifest of a result made under ``settings`` from what has a fingerprint."""
         plain = _plain(asdict(settings))
         return cls(
             run_id=f"{command}-{uuid.uuid4().hex[:12]}",
@@ -79,7 +79,7 @@ class Manifest:
             versions=versions(),
             settings=plain,
             settings_digest=_digest(plain),
-            data_fingerprint=fingerprint(tables),
+            data_fingerprint=data,
             as_of=as_of,
             seed=seed,
             model=model,

@@ -62,7 +62,7 @@ def split_by_time(labels: Labels, *, valid_from: datetime, test_from: datetime) 
             hint="name an earlier valid_from or a later test_from",
         )
     settled, as_of = labels.settled, pl.col("as_of")
-    return _filled(
+    return filled(
         train=labels.where(settled <= valid_from),
         valid=labels.where((as_of >= valid_from) & (settled <= test_from)),
         test=labels.where(as_of >= test_from),
@@ -113,7 +113,7 @@ def split_as_known(
         )
     train, valid, test = (labels_until(moment) for moment in moments)
     as_of = pl.col("as_of")
-    return _filled(
+    return filled(
         train=train.where(train.settled <= moments[0]),
         valid=valid.where((as_of >= moments[0]) & (valid.settled <= moments[1])),
         test=test.where(as_of >= moments[1]),
@@ -156,8 +156,8 @@ def cut_times(
             f"no two moments cut {len(labels)} {labels.task} labels into three parts",
             hint="more history, or a shorter horizon or maturity",
         )
-    if labels.task == "fraud" and len(kinds) == 1:
-        _log.warning("no cuts leave both frauds and others in train, valid and test")
+    if not labels.of_links and len(kinds) == 1:
+        _log.warning("no cuts leave both answers in train, valid and test")
     first, second = np.unravel_index(np.argmax(least), least.shape)
     return _EPOCH + int(cuts[first]) * MICROSECOND, _EPOCH + int(cuts[second]) * MICROSECOND
 
@@ -187,7 +187,7 @@ def random_split(labels: Labels, *, seed: int, valid: float = 0.15, test: float 
     part[order[: tested + chosen]] = 1
     part[order[:tested]] = 2
     drawn = pl.lit(pl.Series(part))
-    return _filled(
+    return filled(
         train=labels.where(drawn == 0),
         valid=labels.where(drawn == 1),
         test=labels.where(drawn == 2),
@@ -197,7 +197,7 @@ def random_split(labels: Labels, *, seed: int, valid: float = 0.15, test: float 
 
 def _kinds(labels: Labels) -> list[list[Labels]]:
     """Return what should be in every part: the most to ask for first."""
-    if labels.task == "purchase":
+    if labels.of_links:
         return [[labels]]
     frauds, others = (labels.where(pl.col("y") == y) for y in (1, 0))
     return [[frauds, others], [frauds], [labels]]
@@ -243,7 +243,12 @@ def _check_shares(valid: float, test: float) -> None:
         )
 
 
-def _filled(*, train: Labels, valid: Labels, test: Labels, meant: dict[str, str]) -> Split:
+def filled(*, train: Labels, valid: Labels, test: Labels, meant: dict[str, str]) -> Split:
+    """Return the split of three parts, none of them empty.
+
+    Raises:
+        UsageError: One is; it says what the part is ``meant`` to hold.
+    """
     for name, part in zip(PARTS, (train, valid, test), strict=True):
         if not len(part):
             raise UsageError(

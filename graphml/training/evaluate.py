@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import cast
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from graphml.config import SampleConfig
@@ -16,14 +15,14 @@ from graphml.graph.trees import SEEDS
 from graphml.results import Report
 from graphml.sampling.temporal import TemporalSampler
 from graphml.tasks.labels import Labels
-from graphml.training.fraud import ask
+from graphml.training.bootstrap import interval
 from graphml.training.metrics import auroc, average_precision, mrr, ndcg_at, precision_at, recall_at
 from graphml.training.model import GraphModel
-from graphml.training.purchase import Ranking
-from graphml.training.questions import Ints, Seeds, seeds_of
+from graphml.training.node import ask, asked
+from graphml.training.questions import Ints, Seeds
+from graphml.training.ranking import Ranking
 from graphml.training.ranks import Ranks
 
-_RESAMPLED = 200
 _LIST = 20
 _SHARED = ("uses", "ships_to", "connects_from", "pays_with", "has_phone", "has_email")
 _ASKED_AT_ONCE = 4_096
@@ -34,9 +33,10 @@ Floats = NDArray[np.float64]
 def evaluate(model: GraphModel, graph: Graph, labels: Labels, *, seed: int = 0) -> Report:
     """Return a model's metrics on ``labels``, with those of simple methods beside them.
 
-    Fraud: average precision, AUROC and the precision of as many members as are fraudulent.
-    Purchases: lists of 20 out of all products, for the members who buy, as of the first label's
-    moment. Intervals are 95 % of 200 bootstrap samples of members.
+    Fraud, and nodes of plain graphs: average precision, AUROC and the precision of as many members
+    as are fraudulent. Purchases and other pairs: lists of 20 out of all products, for the members
+    who buy, as of the first label's moment; without time, what is linked already is in no list.
+    Intervals are 95 % of 200 bootstrap samples of members.
 
     Args:
         model: For the labels' task.
@@ -44,24 +44,22 @@ def evaluate(model: GraphModel, graph: Graph, labels: Labels, *, seed: int = 0) 
         labels: That training and validation did not see.
         seed: Of the bootstrap.
     """
-    rows = _fraud(model, graph, labels, seed) if labels.task == "fraud" else _purchases(
-        model, graph, labels, seed
-    )  # fmt: skip
+    rows = (_links if labels.of_links else _nodes)(model, graph, labels, seed)
     return Report(
         task=labels.task, model=model.name, rows=tuple(rows), labels=len(labels),
         first=cast(datetime, labels.rows["as_of"].min()), last=cast(datetime, labels.rows["as_of"].max()),
     )  # fmt: skip
 
 
-def _fraud(model: GraphModel, graph: Graph, labels: Labels, seed: int) -> list[dict[str, object]]:
-    rows = labels.rows
-    seeds = seeds_of(graph, "member", rows["member_id"], rows["as_of"], seed=model.config.seed)
-    y = rows["y"].to_numpy().astype(np.int64)
-    logits = ask(model.reader(graph), model.network, "member", seeds).cpu().numpy()
-    scores = {
-        model.config.encoder: logits,
-        "members it shares identifiers with": sharers(graph, seeds),
-    }
+def _nodes(model: GraphModel, graph: Graph, labels: Labels, seed: int) -> list[dict[str, object]]:
+    reader, (node_type,) = model.reader(graph), labels.about
+    seeds, answers = asked(reader, labels, model.config.seed)
+    y = answers.astype(np.int64)
+    scores = {model.config.encoder: ask(reader, model.network, node_type, seeds).cpu().numpy()}
+    if labels.task == "fraud":
+        scores["members it shares identifiers with"] = sharers(graph, seeds)
+    else:
+        scores["edges it has"] = degrees(graph, node_type, seeds)
     frauds = max(int(y.sum()), 1)
     measures: dict[str, Callable[[Ints, Floats], float]] = {
         "average_precision": average_precision,
@@ -89,36 +87,6 @@ def _measured(
     name, measure = next(iter(measures.items()))
     low, high = interval(lambda rows, _: measure(y[rows], scores[rows]), owners, seed=seed)
     return {**result, f"{name}_low": low, f"{name}_high": high}
-
-
-def interval(
-    measure: Callable[[Ints, Ints], float], owners: Ints, *, seed: int
-) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of a measure of rows, resampled by their owners.
-
-    Args:
-        measure: Of rows, repeats among them, and of their owners: one drawn twice is two.
-        owners: Whose each row is, int64 [rows].
-        seed: Of the resampling.
-    """
-    rng = np.random.default_rng(seed)
-    _, owner = np.unique(owners, return_inverse=True)
-    order = np.argsort(owner, kind="stable")
-    bounds = np.searchsorted(owner[order], np.arange(owner.max(initial=-1) + 2))
-    size = np.diff(bounds)
-    found = []
-    for _ in range(_RESAMPLED):
-        drawn = rng.integers(0, len(size), len(size))
-        inside = np.arange(size[drawn].sum()) - np.repeat(
-            np.cumsum(size[drawn]) - size[drawn], size[drawn]
-        )
-        rows = order[np.repeat(bounds[drawn], size[drawn]) + inside]
-        found.append(measure(rows, np.repeat(np.arange(len(drawn)), size[drawn])))
-    known = [value for value in found if not np.isnan(value)]
-    if not known:
-        return float("nan"), float("nan")
-    low, high = np.percentile(known, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def sharers(graph: Graph, seeds: Seeds) -> Floats:
@@ -149,17 +117,32 @@ def sharers(graph: Graph, seeds: Seeds) -> Floats:
     return result
 
 
-def _purchases(
-    model: GraphModel, graph: Graph, labels: Labels, seed: int
-) -> list[dict[str, object]]:
+def degrees(graph: Graph, node_type: str, seeds: Seeds) -> Floats:
+    """Return how many edges each seed has by its moment."""
+    result = np.zeros(len(seeds))
+    for edge_type, edges in graph.edges.items():
+        if edge_type[0] != node_type:
+            continue
+        low, high = edges.indptr[seeds.nodes], edges.indptr[seeds.nodes + 1]
+        result += [
+            np.searchsorted(edges.time[begin:end], as_of, side="right")
+            for begin, end, as_of in zip(low, high, seeds.as_of, strict=True)
+        ]
+    return result
+
+
+def _links(model: GraphModel, graph: Graph, labels: Labels, seed: int) -> list[dict[str, object]]:
     reader = model.reader(graph)
     asked = Ranking.of(reader, labels, model.config.seed, most=10_000)
     found, owner = asked.ranks(reader, model.network, Ranks())
     methods = {model.config.encoder: found}
-    methods["popular in the last 30 days"] = asked.ranks_by(_popular(graph, asked))
-    methods["bought before, then popular"] = asked.ranks_by(
-        _popular(graph, asked), _bought(graph, asked)
-    )
+    popular = _popular(graph, asked)
+    if graph.timeless:
+        methods["popular"] = asked.ranks_by(popular)
+    else:
+        methods["popular in the last 30 days"] = asked.ranks_by(popular)
+        before = "bought" if labels.task == "purchase" else "linked"
+        methods[f"{before} before, then popular"] = asked.ranks_by(popular, _linked(graph, asked))
     rows = []
     for name, ranks in methods.items():
 
@@ -182,21 +165,22 @@ def _purchases(
 
 
 def _popular(graph: Graph, asked: Ranking) -> Floats:
-    """Return purchases of each product in the 30 days up to the moment, float64 [products]."""
+    """Return purchases of each product in the 30 days up to the moment, float64 [products].
+
+    In a graph without time, all of them.
+    """
     as_of = int(asked.members.as_of[0])
-    recent = (pl.col("time").dt.epoch("us") > as_of - 30 * 86_400_000_000) & (
-        pl.col("time").dt.epoch("us") <= as_of
-    )
-    bought = graph.events.filter(pl.col("kind") == "purchase", recent)["product"].drop_nulls()
-    counts = np.bincount(bought.to_numpy(), minlength=len(graph.nodes["product"]))
+    edges = graph.edges[asked.about]
+    recent = (edges.time > as_of - 30 * 86_400_000_000) & (edges.time <= as_of)
+    counts = np.bincount(edges.target[recent], minlength=len(graph.nodes[asked.about[2]]))
     return counts[asked.products.nodes].astype(np.float64)
 
 
-def _bought(graph: Graph, asked: Ranking) -> list[Ints]:
+def _linked(graph: Graph, asked: Ranking) -> list[Ints]:
     """Return by member the places of the products bought by the moment."""
     as_of = int(asked.members.as_of[0])
-    edges = graph.edges["member", "buys", "product"]
-    place = np.full(len(graph.nodes["product"]), -1)
+    edges = graph.edges[asked.about]
+    place = np.full(len(graph.nodes[asked.about[2]]), -1)
     place[asked.products.nodes] = np.arange(len(asked.products))
     result = []
     for member in asked.members.nodes:

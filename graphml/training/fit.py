@@ -8,6 +8,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,18 +24,15 @@ from graphml.nn.spec import FeatureSpec
 from graphml.sampling.temporal import fanouts
 from graphml.schema import EdgeType
 from graphml.tasks.labels import Labels
-from graphml.training.fraud import FraudTask
 from graphml.training.keeper import STATE, Clock, Keeper, Progress
+from graphml.training.link import LinkTask
 from graphml.training.model import GraphModel
 from graphml.training.network import Network, Reader, device_of
-from graphml.training.purchase import PurchaseTask
+from graphml.training.node import NodeTask
 from graphml.training.questions import Ints
 from graphml.training.ranks import Ranks, joined
 
 logger = logging.getLogger("graphml.training")
-
-_KNOWN = {"fraud": (), "purchase": ("product",)}
-"""Node types whose nodes get a vector of their own."""
 
 
 class Task(Protocol):
@@ -75,18 +73,19 @@ def fit(
             another training.
         ConfigError: No such encoder or device.
     """
-    if train.task != valid.task or not len(train) or not len(valid):
+    if (train.task, train.about) != (valid.task, valid.about) or not len(train) or not len(valid):
         raise UsageError(
             f"{len(train)} {train.task} labels to learn from, {len(valid)} {valid.task} labels to choose by",
             hint="both need labels of the same task",
         )
     device = device_of(config)
     with joined(device) as ranks:
-        past = graph.until(train.rows["as_of"].max())  # type: ignore[arg-type]
-        spec = fit_features(past, known=_KNOWN[train.task])
-        edge_types = _edge_types(past, config, train.task)
+        trained_until: datetime = train.rows["as_of"].max()  # type: ignore[assignment]
+        past = graph if graph.timeless else graph.until(trained_until)
+        spec = fit_features(past, known=train.node_types[1:])  # a vector for each node linked to
+        edge_types = _edge_types(past, config, train)
         reader = Reader(graph, spec, config, edge_types, device)
-        kind = FraudTask if train.task == "fraud" else PurchaseTask
+        kind = LinkTask if train.of_links else NodeTask
         task: Task = kind(reader, train, valid, config)
         network = _new_network(spec, edge_types, config, train).to(device)
         about = {
@@ -101,8 +100,9 @@ def fit(
             edge_types=edge_types,
             config=config,
             task=train.task,
+            about=train.about,
             horizon=train.horizon,
-            trained_until=past.as_of,  # type: ignore[arg-type]
+            trained_until=trained_until,
             chosen_until=valid.rows.select(valid.settled.max()).item(),
             correction=task.correction,
             metric=task.metric,
@@ -117,12 +117,11 @@ def fit(
         return model
 
 
-def _edge_types(past: Graph, config: TrainConfig, task: str) -> tuple[EdgeType, ...]:
+def _edge_types(past: Graph, config: TrainConfig, train: Labels) -> tuple[EdgeType, ...]:
     """Return the edge types that training can follow from any of its seeds."""
-    seed_types = ("member",) if task == "fraud" else ("member", "product")
     found = {
         edge_type
-        for seed_type in seed_types
+        for seed_type in train.node_types
         for hop in fanouts(past, seed_type, config.sample)
         for edge_type, count in hop.items()
         if count
@@ -135,7 +134,7 @@ def _new_network(
 ) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return Network(spec, edge_types, config, train.task)
+        return Network(spec, edge_types, config, of_links=train.of_links)
 
 
 def _loop(
@@ -279,7 +278,8 @@ def _digest(value: Any) -> str:
 
 
 def _data_digest(graph: Graph, train: Labels, valid: Labels) -> str:
-    rows = graph.events.select("event_id", "time").hash_rows(seed=1).reinterpret(signed=True)
+    ends = {column: None for spec in graph.schema.edges for column in spec.ends}
+    rows = graph.events.select("event_id", "time", *ends).hash_rows(seed=1).reinterpret(signed=True)
     parts: list[Any] = [graph.events.height, int(rows.sum() or 0), repr(graph.schema)]
     for labels in (train, valid):
         asked = labels.rows.hash_rows(seed=2).reinterpret(signed=True)

@@ -25,9 +25,10 @@ from graphml.schema import EdgeType
 from graphml.store.files import clear_errors, replace_file
 from graphml.store.provenance import versions
 from graphml.tables.frames import require_utc
+from graphml.tasks.labels import Task
 from graphml.training.checkpoint import read_tensors, write_tensors
-from graphml.training.fraud import ask, encode_all
-from graphml.training.network import Network, Reader, Task, device_of
+from graphml.training.network import Network, Reader, device_of
+from graphml.training.node import ask, encode_all
 from graphml.training.questions import everybody
 
 WEIGHTS = "model.safetensors"
@@ -36,15 +37,14 @@ CARD = "model.json"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GraphModel:
-    """A network for one task; a ``Model`` where that is fraud.
+    """A network for one task; a ``Model`` where that is about nodes.
 
     Attributes:
         network: Encoder and head.
         spec: Its fitted encoders of columns.
         edge_types: That it knows.
         config: It was trained with.
-        task: ``fraud`` or ``purchase``.
-        horizon: Of the labels.
+        task, about, horizon: Of the labels.
         trained_until: Last moment that any training label or column encoder saw.
         chosen_until: Last moment that any validation label was about.
         correction: Added to logits, for the labels 0 that training left out.
@@ -58,6 +58,7 @@ class GraphModel:
     edge_types: tuple[EdgeType, ...]
     config: TrainConfig
     task: Task
+    about: tuple[str, ...]
     horizon: timedelta | None
     trained_until: datetime
     chosen_until: datetime
@@ -79,24 +80,26 @@ class GraphModel:
         return Reader(graph, self.spec, self.config, self.edge_types, device)
 
     def score(self, graph: Graph, *, as_of: datetime) -> Scores:
-        """Return the fraud probability of every member who is there by ``as_of``.
+        """Return the probability of fraud of every member who is there by ``as_of``.
 
         A member first seen today is scored from its first events. Memory does not grow with the
-        members but for the scores.
+        members but for the scores. Of a plain graph, the probability of label 1 of every node of
+        the type asked about.
 
         Raises:
             ValueError: ``as_of`` is naive.
             UsageError: The model was trained for something else.
         """
-        if self.task != "fraud":
-            raise UsageError(f"{self.name} was trained for {self.task}, and scores no member")
+        if len(self.about) != 1:
+            raise UsageError(f"{self.name} was trained for {self.task}, and scores no nodes")
         moment = microseconds(require_utc("as_of", as_of))
-        seeds = everybody(graph, "member", moment, seed=self.config.seed)
-        logits = ask(self.reader(graph), self.network, "member", seeds)
+        (node_type,) = self.about
+        seeds = everybody(graph, node_type, moment, seed=self.config.seed)
+        logits = ask(self.reader(graph), self.network, node_type, seeds)
         chance = torch.sigmoid(logits.double() + self.correction).cpu().numpy()
         return Scores(
-            unit="member",
-            ids=tuple(graph.nodes["member"].keys.gather(seeds.nodes)),
+            unit=node_type,
+            ids=tuple(graph.nodes[node_type].keys.gather(seeds.nodes)),
             values=tuple(chance.tolist()),
             score_kind="probability",
             as_of=as_of,
@@ -126,7 +129,8 @@ class GraphModel:
     def _vectors(self, graph: Graph, node_type: str, seeds: Any) -> Iterator[Tensor]:
         for vectors in encode_all(self.reader(graph), self.network, node_type, seeds):
             if isinstance(self.network.head, LinkHead):
-                sides = {"member": self.network.head.members, "product": self.network.head.products}
+                source, _, target = self.about
+                sides = {target: self.network.head.products, source: self.network.head.members}
                 yield sides[node_type](vectors).detach() if node_type in sides else vectors
             else:
                 yield vectors
@@ -147,6 +151,7 @@ class GraphModel:
     def _about(self) -> dict[str, Any]:
         return {
             "task": self.task,
+            "about": list(self.about),
             "horizon_us": None
             if self.horizon is None
             else self.horizon // timedelta(microseconds=1),
@@ -180,7 +185,7 @@ class GraphModel:
         config = TrainConfig(**given, sample=SampleConfig(**sample))
         spec = FeatureSpec.from_json(about["spec"])
         edge_types = tuple((a, b, c) for a, b, c in about["edge_types"])
-        network = Network(spec, edge_types, config, about["task"])
+        network = Network(spec, edge_types, config, of_links=len(about["about"]) > 1)
         network.load_state_dict(tensors)
         horizon = about["horizon_us"]
         return cls(
@@ -189,6 +194,7 @@ class GraphModel:
             edge_types=edge_types,
             config=config,
             task=about["task"],
+            about=tuple(about["about"]),
             horizon=None if horizon is None else timedelta(microseconds=horizon),
             trained_until=parse_time(about["trained_until"]),
             chosen_until=parse_time(about["chosen_until"]),

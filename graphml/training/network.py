@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
@@ -19,8 +17,6 @@ from graphml.nn.tree import Tree
 from graphml.schema import EdgeType
 from graphml.training.questions import Sampler, Seeds
 
-Task = Literal["fraud", "purchase"]
-
 
 class Network(nn.Module):
     """An encoder of seeds of any type, and what is said of them.
@@ -32,7 +28,12 @@ class Network(nn.Module):
     head: NodeHead | LinkHead
 
     def __init__(
-        self, spec: FeatureSpec, edge_types: tuple[EdgeType, ...], config: TrainConfig, task: Task
+        self,
+        spec: FeatureSpec,
+        edge_types: tuple[EdgeType, ...],
+        config: TrainConfig,
+        *,
+        of_links: bool,
     ) -> None:
         super().__init__()
         if config.encoder not in ENCODERS:
@@ -46,10 +47,10 @@ class Network(nn.Module):
             hops=len(config.sample.fanout),
             dropout=config.dropout,
         )
-        if task == "fraud":
-            self.head = NodeHead(config.channels, config.dropout)
-        else:
+        if of_links:
             self.head = LinkHead(config.channels)
+        else:
+            self.head = NodeHead(config.channels, config.dropout)
 
 
 class Reader:

@@ -20,11 +20,11 @@ from graphml.graph.build import build_graph
 from graphml.nn import ENCODERS
 from graphml.nn.features import fit_features
 from graphml.training.fit import fit
-from graphml.training.fraud import FraudTask
 from graphml.training.keeper import STATE
+from graphml.training.link import LinkTask
 from graphml.training.model import GraphModel
 from graphml.training.network import Reader
-from graphml.training.purchase import PurchaseTask
+from graphml.training.node import NodeTask
 from tests.properties.future import MICROSECOND, future, together
 from tests.training.markets import SMALL, graph, split, tables
 from tests.training.trainer import digest
@@ -140,7 +140,7 @@ def test_scoring_is_the_same_whatever_is_scored_together(monkeypatch):
     model = fitted("fraud")
     as_of = graph().events["time"][-1]
     whole = model.score(graph(), as_of=as_of)
-    monkeypatch.setattr("graphml.training.fraud._ASKED_AT_ONCE", 37)
+    monkeypatch.setattr("graphml.training.node._ASKED_AT_ONCE", 37)
     parts = model.score(graph(), as_of=as_of)
     assert np.allclose(whole.values, parts.values, atol=1e-5)
 
@@ -183,7 +183,7 @@ def test_a_full_disk_leaves_the_state_of_before(tmp_path, monkeypatch):
 
 def test_labels_of_one_class_strangers_and_unknown_devices_are_named():
     train, valid = split("fraud").train, split("fraud").valid
-    with pytest.raises(UsageError, match="training labels say no fraud"):
+    with pytest.raises(UsageError, match="training labels are 0"):
         fit(graph(), train.where(pl.col("y") == 0), valid, SMALL)
     with pytest.raises(UsageError, match="training labels say fraud"):
         fit(graph(), train.where(pl.col("y") == 1), valid, SMALL)
@@ -202,7 +202,7 @@ def test_labels_of_one_class_strangers_and_unknown_devices_are_named():
 
 
 def test_a_batch_without_room_is_halved_once_and_said(monkeypatch, caplog):
-    whole, sizes, most = FraudTask.loss, [], 10_000
+    whole, sizes, most = NodeTask.loss, [], 10_000
 
     def cramped(self, network, batch):
         sizes.append(len(batch[1]))
@@ -210,7 +210,7 @@ def test_a_batch_without_room_is_halved_once_and_said(monkeypatch, caplog):
             raise torch.OutOfMemoryError("no room")
         return whole(self, network, batch)
 
-    monkeypatch.setattr(FraudTask, "loss", cramped)
+    monkeypatch.setattr(NodeTask, "loss", cramped)
     config = replace(SMALL, dropout=0.0)
     plain = fitted("fraud", config)
     assert not caplog.records
@@ -241,7 +241,7 @@ def test_the_target_of_a_purchase_is_never_its_own_input():
     config = replace(SMALL, sample=SampleConfig(fanout=(50, 50)))
     edge_types = tuple(t for t in graph().edges if graph().edges[t].edges)
     reader = Reader(graph(), fit_features(graph()), config, edge_types, torch.device("cpu"))
-    task = PurchaseTask(reader, split("purchase").train, split("purchase").valid, config)
+    task = LinkTask(reader, split("purchase").train, split("purchase").valid, config)
     rows = split("purchase").train.rows
     event_time = dict(
         zip(graph().events["event_id"], graph().events["time"].to_physical(), strict=True)

@@ -24,8 +24,8 @@ _VALIDATED = 20_000
 """Labels 0 that validation looks at, at most: enough to compare passes by."""
 
 
-class FraudTask:
-    """What training asks about fraud; ``fit`` runs it.
+class NodeTask:
+    """What training asks about nodes of one type; ``fit`` runs it.
 
     All labels 1 are in every pass, and ``negatives_each`` times as many of the labels 0, others in
     each pass. The logits are corrected for it by ``correction`` (King, Zeng 2001).
@@ -45,14 +45,15 @@ class FraudTask:
     def __init__(self, reader: Reader, train: Labels, valid: Labels, config: TrainConfig) -> None:
         self._reader = reader
         self._config = config
-        self._seeds, self._y = _asked(reader, train, config.seed)
+        (self._node_type,) = train.about
+        self._seeds, self._y = asked(reader, train, config.seed)
         if len(set(self._y.tolist())) < 2:
-            one = "fraud" if len(self._y) and self._y[0] else "no fraud"
+            one = 1 if len(self._y) and self._y[0] else 0
             raise UsageError(
-                f"all {len(self._y)} training labels say {one}; a classifier needs both",
+                f"all {len(self._y)} training labels are {one}; a classifier needs both",
                 hint="more labels, or an earlier --valid-from; --negatives matured counts the unaccused",
             )
-        seeds, y = _asked(reader, valid, config.seed)
+        seeds, y = asked(reader, valid, config.seed)
         rows = _thinned(y, _VALIDATED, np.random.default_rng(config.seed))
         self._valid, self._valid_y = seeds.take(rows), y[rows]
         self._positive, self._negative = np.flatnonzero(self._y == 1), np.flatnonzero(self._y == 0)
@@ -71,7 +72,7 @@ class FraudTask:
         """Yield trees and answers of each step's rows."""
 
         def make(rows: Ints) -> tuple[Tree, Tensor]:
-            tree = self._reader.tree("member", self._seeds.take(rows, turn=epoch + 1))
+            tree = self._reader.tree(self._node_type, self._seeds.take(rows, turn=epoch + 1))
             return tree, torch.from_numpy(self._y[rows]).to(self._reader.device)
 
         return ahead(make, parts)
@@ -88,7 +89,7 @@ class FraudTask:
         Average precision; where all labels are alike, the geometric mean of their probabilities.
         """
         mine = spread(len(self._valid), ranks)
-        logits = ask(self._reader, network, "member", self._valid.take(mine))
+        logits = ask(self._reader, network, self._node_type, self._valid.take(mine))
         every = ranks.gather(logits, len(self._valid)).cpu().numpy()
         found = average_precision(self._valid_y.astype(np.int64), every)
         if not np.isnan(found):
@@ -116,9 +117,10 @@ def encode_all(reader: Reader, network: Network, node_type: str, seeds: Seeds) -
             yield reader.vectors(network.eval(), tree)
 
 
-def _asked(reader: Reader, labels: Labels, seed: int) -> tuple[Seeds, NDArray[np.float32]]:
-    rows = labels.rows
-    seeds = seeds_of(reader.graph, "member", rows["member_id"], rows["as_of"], seed=seed)
+def asked(reader: Reader, labels: Labels, seed: int) -> tuple[Seeds, NDArray[np.float32]]:
+    """Return whom ``labels`` ask about, and the answers."""
+    rows, (node_type,) = labels.rows, labels.about
+    seeds = seeds_of(reader.graph, node_type, rows[rows.columns[0]], rows["as_of"], seed=seed)
     return seeds, rows["y"].to_numpy().astype(np.float32)
 
 

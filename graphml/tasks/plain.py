@@ -1,0 +1,198 @@
+"""What a plain graph's card asks: its labels or pairs, split as the card says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+
+from graphml.errors import UsageError
+from graphml.schema import EdgeType
+from graphml.tables.frames import TIME
+from graphml.tables.graphlabels import Masks
+from graphml.tables.graphsource import GraphSource, Pairs
+from graphml.tasks.labels import MICROSECOND, ROWS, Labels
+from graphml.tasks.split import Split, cut_times, filled, random_split, split_by_time
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The moment of all that a graph without time holds."""
+HELD_OUT = 0.1
+"""Share of what is to be learned that validation takes where the card has no part for it."""
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+_HOW = "docs/how-to/add-a-graph.md"
+
+_log = logging.getLogger(__name__)
+
+
+def node_split(
+    source: GraphSource,
+    *,
+    seed: int,
+    valid_from: datetime | None = None,
+    test_from: datetime | None = None,
+) -> Split:
+    """Return a source's labels, by its masks, else by time, else by chance.
+
+    - By masks, all is asked as of the last moment of the graph.
+    - By time, at the moments given, else the card's, else by shares of the labels: each node is
+      asked as of the moment it appears, and its answer may be used from its ``known_at`` on. A
+      label without one serves the test alone.
+    - In a graph without time and masks, by chance.
+
+    Args:
+        source: With labels.
+        seed: Of what is drawn by chance.
+        valid_from: As in ``split_by_time``.
+        test_from: As in ``split_by_time``.
+
+    Raises:
+        UsageError: There are no labels, or a part would be empty.
+    """
+    if source.labels is None:
+        raise UsageError(f"{source.name} declares no labels", hint=f"label under [nodes]: {_HOW}")
+    if source.masks is not None:
+        return _masked(source, source.masks, seed)
+    about = (source.labels.node_type,)
+    if source.timeless:
+        rows = source.labels.rows.with_columns(
+            as_of=pl.lit(EPOCH, TIME), known_at=pl.lit(EPOCH, TIME)
+        )
+        return random_split(_labels("node", rows, about), seed=seed)
+    asked = source.labels.rows.join(_first(source, about[0]), on="key").with_columns(
+        known_at=pl.max_horizontal(pl.col("known_at").fill_null(pl.lit(_NEVER, TIME)), "as_of")
+    )
+    labels = _labels("node", asked, about)
+    cuts = source.cuts or (None, None)
+    first, second = valid_from or cuts[0], test_from or cuts[1]
+    if first is None or second is None:
+        first, second = cut_times(labels.where(pl.col("known_at") < _NEVER))
+    return split_by_time(labels, valid_from=first, test_from=second)
+
+
+def link_split(source: GraphSource, *, batch_size: int, seed: int) -> tuple[GraphSource, Split]:
+    """Return a source's pairs by its parts, and the source whose graph is to be learned from.
+
+    With time, each pair is asked as of a microsecond before it. Without, its training pairs are
+    put into orders of ``batch_size``, by chance: who learns from one sees no edge of its order.
+    Where the card has no pairs for validation, a tenth of those for training is taken: by time
+    the last ones; without time by chance, and they are no edges then.
+
+    Raises:
+        UsageError: There are no pairs, or a part is empty.
+    """
+    pairs = source.pairs
+    if pairs is None:
+        raise UsageError(
+            f"{source.name} declares no pairs", hint=f'split = "train" under [[edges]]: {_HOW}'
+        )
+    if source.timeless:
+        source, pairs = _in_orders(source, pairs, batch_size, np.random.default_rng(seed))
+    else:
+        pairs = _cut_off(pairs)
+    parts = {
+        name: _labels("link", _asked(getattr(pairs, name)), pairs.edge_type)
+        for name in ("train", "valid", "test")
+    }
+    return source, filled(**parts, meant=dict.fromkeys(parts, f"split of {source.name}"))
+
+
+def _masked(source: GraphSource, masks: Masks, seed: int) -> Split:
+    moment = EPOCH if source.timeless else _last(source)
+    parts = {name: getattr(masks, name) for name in ("train", "valid", "test")}
+    if not parts["valid"].height and parts["train"].height:
+        rows = parts["train"].sort("key")
+        drawn = np.random.default_rng(seed).random(len(rows)) < HELD_OUT
+        _log.info("no mask for validation: %d labels of train are", drawn.sum())
+        parts["valid"], parts["train"] = rows.filter(drawn), rows.filter(~drawn)
+    labels = {
+        name: _labels(
+            "node",
+            rows.with_columns(as_of=pl.lit(moment, TIME), known_at=pl.lit(moment, TIME)),
+            (masks.node_type,),
+        )
+        for name, rows in parts.items()
+    }
+    return filled(**labels, meant=dict.fromkeys(parts, f"mask of {source.name}"))
+
+
+def _labels(task: str, rows: pl.DataFrame, about: tuple[str, ...]) -> Labels:
+    columns = ROWS[task]  # type: ignore[index]
+    order = [
+        "as_of",
+        *(name for name in ("key", "order_id", "source", "target") if name in columns),
+    ]
+    rows = rows.select(pl.col(name).cast(dtype) for name, dtype in columns.items()).sort(order)
+    return Labels(task=task, horizon=None, rows=rows, about=about)  # type: ignore[arg-type]
+
+
+def _ends(source: GraphSource, node_type: str) -> list[pl.LazyFrame]:
+    """Return key and time of every edge of a node type's nodes, and of their rows."""
+    frames = [
+        rows.lazy().select("time", key=end)
+        for edge_type, rows in source.edges.items()
+        for end, name in (("source", edge_type[0]), ("target", edge_type[2]))
+        if name == node_type
+    ]
+    if "time" in source.nodes[node_type].columns:
+        frames.append(source.nodes[node_type].lazy().select("time", "key"))
+    return frames
+
+
+def _first(source: GraphSource, node_type: str) -> pl.DataFrame:
+    """Return since when each node exists: key, as_of."""
+    rows = pl.concat(_ends(source, node_type)).drop_nulls("time")
+    return rows.group_by("key").agg(as_of=pl.col("time").min()).collect()
+
+
+def _last(source: GraphSource) -> datetime:
+    times = pl.concat([rows.select("time") for rows in source.edges.values()])["time"]
+    last = times.max()
+    if last is None:
+        raise UsageError(f"{source.name} has no edge", hint="a graph with edges")
+    return last  # type: ignore[return-value]
+
+
+def _asked(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return pairs with the moment each is asked at, and the order it hides."""
+    if "order_id" not in pairs.columns:
+        pairs = pairs.with_columns(order_id=pl.lit(None, pl.String))
+    return pairs.with_columns(
+        as_of=(pl.col("time") - MICROSECOND).fill_null(pl.lit(EPOCH, TIME)),
+        known_at=pl.col("time").fill_null(pl.lit(EPOCH, TIME)),
+    )
+
+
+def _cut_off(pairs: Pairs) -> Pairs:
+    """Return pairs with the last tenth of those for training as those for validation."""
+    if pairs.valid.height or not pairs.train.height:
+        return pairs
+    cut = pairs.train["time"].quantile(1 - HELD_OUT, interpolation="lower")
+    late = pl.col("time") > cut
+    _log.info("no pairs for validation: those of train after %s are", cut)
+    return replace(pairs, train=pairs.train.filter(~late), valid=pairs.train.filter(late))
+
+
+def _in_orders(
+    source: GraphSource, pairs: Pairs, size: int, rng: np.random.Generator
+) -> tuple[GraphSource, Pairs]:
+    ends = ["source", "target"]
+    rows = pairs.train.unique(ends).sort(ends)
+    rows = rows[rng.permutation(rows.height)]
+    edges: Mapping[EdgeType, pl.DataFrame] = source.edges
+    if not pairs.valid.height:
+        held = rows.head(int(HELD_OUT * rows.height))
+        _log.info("no pairs for validation: %d of train are, and no edges", held.height)
+        pairs = replace(pairs, valid=held)
+        rows = rows.tail(rows.height - held.height)
+        known = edges[pairs.edge_type].join(held, on=ends, how="anti", maintain_order="left")
+        edges = {**edges, pairs.edge_type: known}
+    rows = rows.with_columns(order_id=(pl.int_range(pl.len()) // size).cast(pl.String))
+    known = edges[pairs.edge_type].join(
+        rows.select(*ends, "order_id"), on=ends, how="left", maintain_order="left"
+    )
+    pairs = replace(pairs, train=rows)
+    return replace(source, edges={**edges, pairs.edge_type: known}, pairs=pairs), pairs
