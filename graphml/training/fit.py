@@ -156,7 +156,7 @@ def _loop(
     clock = Clock(config, task.metric)
     with torch.random.fork_rng(devices=_cuda(network)):
         while not _over(progress, config):
-            parts = task.steps(progress.epoch)
+            parts = steps_for(task.steps(progress.epoch), ranks)
             left = [ranks.shard(part) for part in parts[progress.step :]]
             for rows, batch in zip(left, task.batches(left, progress.epoch), strict=True):
                 count = ranks.world * len(rows)
@@ -176,6 +176,11 @@ def _loop(
             keeper.keep(progress)
     network.load_state_dict(best)
     return progress
+
+
+def steps_for(parts: list[Ints], ranks: Ranks) -> list[Ints]:
+    """Return the steps of which every process has a share."""
+    return [part for part in parts if len(part) >= ranks.world]
 
 
 def _gradients(

@@ -43,6 +43,112 @@ def precision_at(labels: Ints, scores: Floats, *, k: int) -> float:
     return float(labels[np.argsort(-scores, kind="stable")[:k]].mean())
 
 
+def accuracy(labels: Ints, scores: Floats, *, threshold: float) -> float:
+    """Return the share of rows that a threshold puts on their right side, in [0, 1].
+
+    Flagged are scores of at least ``threshold``, here and below. NaN without rows.
+
+    >>> accuracy(np.array([1, 0, 0, 1]), np.array([0.9, 0.2, 0.7, 0.4]), threshold=0.4)
+    0.75
+    """
+    return _share(((scores >= threshold) == (labels == 1)).sum(), len(labels))
+
+
+def precision(labels: Ints, scores: Floats, *, threshold: float) -> float:
+    """Return the share of frauds among the flagged, in [0, 1]; NaN where nothing is flagged.
+
+    >>> precision(np.array([1, 0, 0, 1]), np.array([0.9, 0.2, 0.7, 0.4]), threshold=0.7)
+    0.5
+    """
+    flagged = scores >= threshold
+    return _share(labels[flagged].sum(), flagged.sum())
+
+
+def recall(labels: Ints, scores: Floats, *, threshold: float) -> float:
+    """Return the share of the frauds that are flagged, in [0, 1]; NaN without frauds.
+
+    >>> recall(np.array([1, 0, 0, 1, 1]), np.array([0.9, 0.2, 0.7, 0.4, 0.7]), threshold=0.7)
+    0.6666666666666666
+    """
+    return _share(labels[scores >= threshold].sum(), labels.sum())
+
+
+def f1(labels: Ints, scores: Floats, *, threshold: float) -> float:
+    """Return the harmonic mean of ``precision`` and ``recall``, in [0, 1].
+
+    0 where no fraud is flagged; NaN where there is none and nothing is flagged.
+
+    >>> f1(np.array([1, 0, 0, 1, 1]), np.array([0.9, 0.2, 0.7, 0.4, 0.7]), threshold=0.7)
+    0.6666666666666666
+    """
+    flagged = scores >= threshold
+    return _share(2 * labels[flagged].sum(), flagged.sum() + labels.sum())
+
+
+def value_weighted_recall(
+    labels: Ints,
+    scores: Floats,
+    values: Floats,
+    *,
+    k: int | None = None,
+    share: float | None = None,
+) -> float:
+    """Return the share of the frauds' value that is in the highest scores, in [0, 1].
+
+    Args:
+        labels: One a row, 1 for fraud.
+        scores: One a row, higher is riskier; ties keep the order given.
+        values: What is at risk in each row, at least 0.
+        k: How many of the highest scores, from 1 to the number of rows. Or:
+        share: What share of the rows, in (0, 1], rounded down but at least one row.
+
+    Raises:
+        ValueError: Not one of ``k`` and ``share`` is given, or it is out of range.
+
+    >>> y, s, v = np.array([1, 0, 1]), np.array([0.9, 0.5, 0.1]), np.array([30.0, 80.0, 10.0])
+    >>> value_weighted_recall(y, s, v, k=1), value_weighted_recall(y, s, v, share=1.0)
+    (0.75, 1.0)
+    """
+    if (k is None) == (share is None):
+        raise ValueError(f"one of k and share, got {k} and {share}")
+    if share is not None and not 0 < share <= 1:
+        raise ValueError(f"share is above 0 and at most 1, got {share}")
+    # Of 100 rows 0.29 is 29, although the product is 28.999999999999996.
+    count = k if k is not None else max(1, int((share or 0) * len(labels) + 1e-9))
+    if not 1 <= count <= len(labels):
+        raise ValueError(f"k is between 1 and {len(labels)}, got {count}")
+    lost = np.where(labels == 1, values, 0.0)
+    return _share(lost[np.argsort(-scores, kind="stable")[:count]].sum(), lost.sum())
+
+
+def brier(labels: Ints, probabilities: Floats) -> float:
+    """Return the mean squared distance of probabilities from what came, in [0, 1]; 0 is best.
+
+    Brier 1950. NaN without rows.
+
+    >>> brier(np.array([1, 0]), np.array([0.5, 0.5]))
+    0.25
+    """
+    return _share(((probabilities - labels) ** 2).sum(), len(labels))
+
+
+def log_loss(labels: Ints, probabilities: Floats) -> float:
+    """Return the mean surprise at what came, in nats, at least 0; 0 is best.
+
+    Infinite where what was said to be impossible came. NaN without rows.
+
+    >>> round(log_loss(np.array([1, 0]), np.array([0.25, 0.0])), 3)
+    0.693
+    """
+    said = np.where(labels == 1, probabilities, 1.0 - probabilities)
+    with np.errstate(divide="ignore"):
+        return _share(-np.log(said).sum(), len(labels))
+
+
+def _share(part: Any, whole: Any) -> float:
+    return float(part / whole) if whole else float("nan")
+
+
 def recall_at(ranks: Ints, owners: Ints, *, k: int) -> float:
     """Return the mean over members of the share of their items among the first ``k``, in [0, 1].
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 from torch import Tensor, nn
 
@@ -107,8 +109,12 @@ def device_of(config: TrainConfig) -> torch.device:
     Raises:
         ConfigError: It is not there.
     """
+    if config.device in ("auto", "cuda") and torch.cuda.is_available():
+        # Processes of one machine each take a device of their own; torchrun counts them.
+        own = int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count()
+        return torch.device("cuda", own)
     if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cpu")
     try:
         device = torch.device(config.device)
     except RuntimeError as error:

@@ -19,12 +19,13 @@ from graphml.errors import ConfigError, GraphmlError, UsageError
 from graphml.graph.build import build_graph
 from graphml.nn import ENCODERS
 from graphml.nn.features import fit_features
-from graphml.training.fit import fit
+from graphml.training.fit import fit, steps_for
 from graphml.training.keeper import STATE
 from graphml.training.link import LinkTask
 from graphml.training.model import GraphModel
 from graphml.training.network import Reader
 from graphml.training.node import NodeTask
+from graphml.training.ranks import Ranks
 from tests.properties.future import MICROSECOND, future, together
 from tests.training.markets import SMALL, graph, split, tables
 from tests.training.trainer import digest
@@ -185,7 +186,7 @@ def test_labels_of_one_class_strangers_and_unknown_devices_are_named():
     train, valid = split("fraud").train, split("fraud").valid
     with pytest.raises(UsageError, match="training labels are 0"):
         fit(graph(), train.where(pl.col("y") == 0), valid, SMALL)
-    with pytest.raises(UsageError, match="training labels say fraud"):
+    with pytest.raises(UsageError, match="training labels are 1"):
         fit(graph(), train.where(pl.col("y") == 1), valid, SMALL)
     stranger = replace(valid, rows=valid.rows.with_columns(member_id=pl.lit("nobody\n`'")))
     with pytest.raises(UsageError, match="member ids are not in the graph"):
@@ -260,3 +261,13 @@ def test_the_target_of_a_purchase_is_never_its_own_input():
         event_time[e] > a
         for e, a in zip(rows["event_id"], rows["as_of"].to_physical(), strict=True)
     )
+
+
+def test_a_step_with_fewer_rows_than_processes_is_left_out_for_all_of_them():
+    parts = [np.arange(7), np.arange(1), np.arange(2), np.arange(0)]
+    assert [len(p) for p in steps_for(parts, Ranks(rank=1, world=2))] == [7, 2]
+    shares = [
+        Ranks(rank=r, world=2).shard(p) for p in steps_for(parts, Ranks(world=2)) for r in (0, 1)
+    ]
+    assert all(len(share) for share in shares)
+    assert [len(p) for p in steps_for(parts, Ranks())] == [7, 1, 2]
