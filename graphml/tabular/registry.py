@@ -1,0 +1,61 @@
+"""What an aggregate is: a named number about a member or an order, and how it is put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphml.schema import MARKETPLACE
+
+RELATION: dict[str, str] = {
+    spec.type[2]: spec.type[1]
+    for spec in MARKETPLACE.edges
+    if spec.kinds is None and spec.type[2] in MARKETPLACE.identifiers
+}
+"""The relation by which a member has an identifier of each type: ``device`` → ``uses`` …"""
+
+IDENTIFIERS: tuple[str, ...] = MARKETPLACE.identifiers
+PLURAL: dict[str, str] = {name: f"{name}es" if name[-1] == "s" else f"{name}s" for name in RELATION}
+
+Values = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Aggregate:
+    """A number that describes a member at a moment, or an order before it is placed.
+
+    Attributes:
+        name: The column's name.
+        group: What it is made of: own | spending | variety | shared | neighbours | two_hop |
+            products | links | order.
+        definition: One sentence; "by then" is by ``as_of``, inclusive.
+        reason: What an analyst reads when it pushes risk up, with ``{value}`` to fill in; ``None``
+            where no analyst would understand it.
+        code: Reason code; ``None`` exactly where ``reason`` is.
+        relations: Relations and event kinds whose records are its evidence.
+    """
+
+    name: str
+    group: str
+    definition: str
+    reason: str | None = None
+    code: str | None = None
+    relations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """Aggregates that one loop works out.
+
+    Attributes:
+        aggregates: In the order of their columns.
+        fill: Writes every column of every row, from index, rows, the table of all columns and the
+            column that is this group's first; holds no lock.
+    """
+
+    aggregates: tuple[Aggregate, ...]
+    fill: Callable[[Any, Any, Values, int], None]
