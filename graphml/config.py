@@ -144,6 +144,29 @@ class TrainConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FraudConfig:
+    """How a fraud detector is trained: what it is asked and by what it is chosen."""
+
+    capacity: float = 0.02
+    """Share of the members that a team can review: methods are compared by whom it would find."""
+    step_days: int = 14
+    """Between two moments members are asked about, and how far ahead each question looks."""
+    moments: int = 10
+    """Moments to learn from; two each to choose by and to report on."""
+    unaccused: int = 1500
+    """Members whom nobody accused that are learned from at each moment, at most."""
+    network: bool = True
+    """Whether a network is tried too; it counts only where it helps."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _within("fraud.capacity", self.capacity, 0.0001, 1)
+        for name in ("step_days", "moments", "unaccused"):
+            _at_least(f"fraud.{name}", getattr(self, name), 1)
+        _at_least("fraud.seed", self.seed, 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RingConfig:
     """What counts as a ring, and which are returned."""
 
@@ -178,6 +201,7 @@ class Settings:
     simulate: SimulateConfig = field(default_factory=SimulateConfig)
     rings: RingConfig = field(default_factory=RingConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    fraud: FraudConfig = field(default_factory=FraudConfig)
 
 
 def section(kind: type[Any], values: Mapping[str, Any], name: str) -> Any:
@@ -260,6 +284,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "simulate": SimulateConfig,
     "rings": RingConfig,
     "train": TrainConfig,
+    "fraud": FraudConfig,
 }
 
 

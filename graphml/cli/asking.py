@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from graphml.cli import options
-from graphml.config import TrainConfig
+from graphml.config import FraudConfig, TrainConfig
 from graphml.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,6 +74,13 @@ EpochsOption = Annotated[
 DeviceOption = Annotated[
     str | None, typer.Option("--device", help="auto | cpu | cuda.", show_default=False)
 ]
+MethodOption = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        help="fraud: blend (rings, trees on aggregates and a network) | network (alone).",
+    ),
+]
 GraphOption = Annotated[
     Path | None,
     typer.Option(
@@ -112,6 +119,12 @@ def config_of(
     given = {"encoder": encoder, "epochs": epochs, "device": device, "seed": seed}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return replace(options.settings().train, **chosen)
+
+
+def fraud_config_of(seed: int | None) -> FraudConfig:
+    """Return graphml.toml's fraud detector with the seed over it."""
+    config = options.settings().fraud
+    return config if seed is None else replace(config, seed=seed)
 
 
 def asking_of(

@@ -15,6 +15,7 @@ from graphml.cli.asking import (
     EveryOption,
     GraphOption,
     HorizonOption,
+    MethodOption,
     ModelOption,
     NegativesOption,
     TestOption,
@@ -22,7 +23,16 @@ from graphml.cli.asking import (
     WhatArgument,
     asking_of,
     config_of,
+    fraud_config_of,
     what_of,
+)
+from graphml.cli.detector import (
+    load_model,
+    method_of,
+    network_of,
+    refuse_for_blend,
+    report_detector,
+    train_blend,
 )
 from graphml.cli.graphs import refuse_write, score_card, train_card
 from graphml.cli.output import chosen_format, print_rows
@@ -49,6 +59,7 @@ def train(
     encoder: EncoderOption = None,
     epochs: EpochsOption = None,
     device: DeviceOption = None,
+    method: MethodOption = "blend",
     graph: GraphOption = None,
     store: options.StoreOption = None,
     as_of: options.AsOfOption = None,
@@ -58,7 +69,10 @@ def train(
     quiet: options.QuietOption = False,
     debug: options.DebugOption = False,
 ) -> None:
-    """Train a network on the store's events; a training that was stopped goes on."""
+    """Train a model on the store's events: a fraud detector, or a network for recommendations.
+
+    A network's training that was stopped goes on.
+    """
     from graphml.pipeline.reading import stored_graph
     from graphml.pipeline.training import split_of
     from graphml.pipeline.training import train as train_store
@@ -74,6 +88,16 @@ def train(
         train_card(
             graph, kind, config, asking, folder=folder, format_=chosen, dry_run=dry_run, quiet=quiet
         )
+        return
+    if kind == "fraud" and method_of(method) == "blend":
+        refuse_for_blend(
+            {"--horizon": horizon, "--every": every, "--valid-from": valid_from, "--test-from": test_from,
+             "--negatives": None if negatives == "auto" else negatives}
+        )  # fmt: skip
+        train_blend(
+            url, fraud_config_of(seed), config, folder=folder, as_of=as_of, format_=chosen,
+            dry_run=dry_run, quiet=quiet,
+        )  # fmt: skip
         return
     with progress(quiet=quiet), connect(url, read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
@@ -119,7 +143,6 @@ def score(
     """Score every member with a trained model, riskiest first; of a graph card, every node asked about."""
     from graphml.pipeline.training import score as score_store
     from graphml.store.connect import connect
-    from graphml.training.model import GraphModel
 
     if what != "fraud":
         raise UsageError(f"cannot score {what!r}", hint="graphml score fraud")
@@ -139,11 +162,11 @@ def score(
     publish = write and not dry_run
     with progress(quiet=quiet), connect(url, read_only=not publish) as source:
         moment = options.as_of_or_last(source, as_of)
-        asked = GraphModel.load(folder, device=device or "auto")
+        asked = load_model(folder, device=device or "auto")
         scored = score_store(source, asked, as_of=moment)
         scores, rows = scored.scores, scored.rows
         if embeddings is not None:
-            asked.embed(scored.graph, "member", as_of=moment).write_parquet(embeddings)
+            network_of(asked).embed(scored.graph, "member", as_of=moment).write_parquet(embeddings)
         if publish:
             with source.run("fraud", model=asked.name, as_of=moment) as run:
                 run.write(scores)
@@ -206,10 +229,15 @@ def report_of(
     quiet: bool,
 ) -> None:
     """Print how good a model is on the labels that its training did not see."""
+    from graphml.pipeline.fraud import is_detector
     from graphml.pipeline.training import evaluate_model
     from graphml.store.connect import connect
     from graphml.training.model import GraphModel
 
+    if is_detector(folder):
+        url = options.store_url(store)
+        report_detector(folder, url, as_of=as_of, format_=format_, out=out, quiet=quiet)
+        return
     with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
         model = GraphModel.load(folder)
         report = evaluate_model(source, model, as_of=options.as_of_or_last(source, as_of))

@@ -17,6 +17,7 @@ from graphml.store.provenance import Manifest, Stopwatch, fingerprint
 if TYPE_CHECKING:
     import polars as pl
 
+    from graphml.fraud.detector import FraudDetector
     from graphml.graph.build import Graph
     from graphml.store.base import GraphStore
     from graphml.tables.frames import Tables
@@ -170,7 +171,7 @@ class Scored:
     graph: Graph
 
 
-def score(store: GraphStore, model: GraphModel, *, as_of: datetime) -> Scored:
+def score(store: GraphStore, model: GraphModel | FraudDetector, *, as_of: datetime) -> Scored:
     """Return every member's score, rows riskiest first.
 
     ``exposure`` is what the member bought in the 90 days up to ``as_of``, in the currency it used

@@ -149,6 +149,33 @@ def _share(part: Any, whole: Any) -> float:
     return float(part / whole) if whole else float("nan")
 
 
+def recall_at_share(labels: Ints, scores: Floats, *, share: float) -> float:
+    """Return the share of the 1s among the highest ``share`` of all scores, in [0, 1]; NaN without any.
+
+    At least one is looked at; ties count by what an order of chance would give.
+
+    Args:
+        labels: 0 or 1, [rows].
+        scores: Higher is riskier, [rows].
+        share: Of the rows, above 0 and at most 1.
+
+    >>> recall_at_share(np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.1, 0.1]), share=0.5)
+    0.5
+    >>> recall_at_share(np.array([1, 0, 1, 0]), np.array([0.9, 0.1, 0.1, 0.1]), share=0.5)
+    0.6666666666666666
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"share must be above 0 and at most 1, got {share}")
+    positives = int(labels.sum())
+    if not positives:
+        return float("nan")
+    count = max(1, int(share * len(labels) + 1e-9))
+    last = -np.partition(-scores, count - 1)[count - 1]
+    above, level = scores > last, scores == last
+    among = (count - int(above.sum())) / int(level.sum())
+    return float((labels[above].sum() + among * labels[level].sum()) / positives)
+
+
 def recall_at(ranks: Ints, owners: Ints, *, k: int) -> float:
     """Return the mean over members of the share of their items among the first ``k``, in [0, 1].
 

@@ -39,7 +39,17 @@ def rows(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
 @pytest.fixture(scope="module")
 def fraud(shop: Path) -> subprocess.CompletedProcess[str]:
     return run(
-        shop, "train", "fraud", "--negatives", "matured", "--horizon", "7d", "--every", "14d"
+        shop,
+        "train",
+        "fraud",
+        "--method",
+        "network",
+        "--negatives",
+        "matured",
+        "--horizon",
+        "7d",
+        "--every",
+        "14d",
     )
 
 
@@ -108,11 +118,13 @@ def test_the_audit_shows_both_splits_and_the_gap(shop):
         (["train", "churn"], 2, "cannot learn 'churn'"),
         (["train", "fraud", "--horizon", "x"], 2, "--horizon 'x' is no number of days"),
         (
-            ["train", "fraud", "--encoder", "gat", "--negatives", "matured"],
+            ["train", "fraud", "--method", "network", "--encoder", "gat", "--negatives", "matured"],
             2,
             "train.encoder is 'gat'",
         ),
         (["train", "fraud", "--negatives", "all"], 2, "--negatives is 'all'"),
+        (["train", "fraud", "--method", "forest"], 2, "--method is 'forest'"),
+        (["train", "fraud", "--horizon", "7d"], 2, "--horizon is for --method network"),
         (["score", "fraud", "--model", "nowhere"], 2, "no model in nowhere"),
         (["score", "recommend"], 2, "cannot score 'recommend'"),
         (["score", "fraud", "--unit", "order"], 2, "cannot score a 'order'"),
@@ -130,5 +142,52 @@ def test_what_does_not_fit_is_one_line_with_a_way_on(shop, arguments, code, said
 
 
 def test_a_dry_run_writes_nothing(shop):
-    run(shop, "train", "fraud", "--dry-run", "--out", "dry", "--negatives", "matured")
+    run(
+        shop,
+        "train",
+        "fraud",
+        "--dry-run",
+        "--out",
+        "dry",
+        "--method",
+        "network",
+        "--negatives",
+        "matured",
+    )
+    done = run(shop, "train", "fraud", "--dry-run", "--out", "dry")
+    assert "would train on" in done.stderr
     assert not (shop / "dry").exists()
+
+
+@pytest.fixture(scope="module")
+def blend(shop: Path) -> subprocess.CompletedProcess[str]:
+    return run(shop, "train", "fraud", "--out", "blend")
+
+
+def test_a_detector_reports_its_methods_and_writes_its_card(blend, shop):
+    report = rows(blend)
+    assert report[0]["method"] in {"blend", "structure"}
+    for row in report:
+        assert row["recall_low"] <= row["recall"] <= row["recall_high"]
+    card = (shop / "blend" / "MODEL_CARD.md").read_text()
+    assert json.loads((shop / "blend" / "detector.json").read_text())["name"] in card
+    assert f"{report[0]['recall']:.3f}" in card
+
+
+def test_a_detector_scores_publishes_and_is_evaluated(blend, shop):
+    scores = rows(run(shop, "score", "fraud", "--model", "blend", "--write", "-q"))
+    values = [row["score"] for row in scores]
+    assert values == sorted(values, reverse=True)
+    assert len({row["member_id"] for row in scores}) == len(scores) > 1000
+    assert {row["model"] for row in scores} == {
+        rows(run(shop, "score", "fraud", "--model", "blend", "--top", "1", "-q"))[0]["model"]
+    }
+    late = run(
+        shop, "score", "fraud", "--model", "blend", "--as-of", "2023-01-01T00:00:00Z", "-q", code=2
+    )
+    assert "knows what happened until" in late.stderr
+    report = rows(run(shop, "evaluate", "blend", "-q"))
+    assert {row["method"] for row in report} >= {"structure"}
+    if not (shop / "blend" / "network").exists():
+        none = run(shop, "score", "fraud", "--model", "blend", "--embeddings", "no.parquet", code=2)
+        assert "has no network" in none.stderr

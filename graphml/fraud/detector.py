@@ -1,0 +1,198 @@
+"""The fraud model that ships: candidate rings, trees on aggregates and a network, blended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphml.errors import UsageError
+from graphml.fraud.evidence import Described, Describer
+from graphml.graph.build import Graph
+from graphml.graph.nodes import microseconds
+from graphml.results import Scores, parse_time, time_text
+from graphml.store.files import clear_errors, replace_file
+from graphml.tables.frames import require_utc
+from graphml.tabular.calibration import Calibrator
+from graphml.tabular.trees import TreeModel
+from graphml.training.model import GraphModel
+from graphml.training.node import ask
+from graphml.training.questions import Seeds, everybody
+
+CARD = "detector.json"
+FORMAT = 1
+_CERTAIN = 0.999
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FraudDetector:
+    """A ``Model`` of members: weighted log-odds of its parts, made into a probability.
+
+    Attributes:
+        weights: By part: ``structure``, ``trees``, ``network``; 0 for one that does not count.
+        trees: On aggregates; ``None`` where there were too few labels.
+        network: ``None`` where it did not help.
+        calibrator: From the weighted sum to the probability of being accused in time.
+        found: Share of the frauds that are ever found, in (0, 1]: the probability is divided by
+            it (Elkan, Noto 2008).
+        method: What the weights are called in the report.
+        horizon: What a label covers.
+        trained_until: Last moment that any training label knew of.
+        chosen_until: Last moment that any validation label knew of.
+        digests: Of settings and data.
+    """
+
+    weights: Mapping[str, float]
+    trees: TreeModel | None
+    network: GraphModel | None
+    calibrator: Calibrator
+    found: float
+    method: str
+    horizon: timedelta
+    trained_until: datetime
+    chosen_until: datetime
+    seed: int
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What runs and scores carry: method, and a digest of all that made it."""
+        made = "".join(self.digests.get(key, "") for key in ("settings", "data"))
+        return f"fraud-{self.method}-{made[:8]}{made[16:24]}"
+
+    def score(self, graph: Graph, *, as_of: datetime) -> Scores:
+        """Return the probability of fraud of every member who is there by ``as_of``.
+
+        Where no label calibrates it, a rank between 0 and 1.
+
+        Raises:
+            ValueError: ``as_of`` is naive.
+        """
+        moment = microseconds(require_utc("as_of", as_of))
+        seeds = everybody(graph, "member", moment, seed=self.seed)
+        values = self.probability(self.risk(Describer(graph), seeds))
+        return Scores(
+            unit="member",
+            ids=tuple(graph.nodes["member"].keys.gather(seeds.nodes)),
+            values=tuple(values.tolist()),
+            score_kind=self.score_kind,
+            as_of=as_of,
+            model=self.name,
+        )
+
+    @property
+    def score_kind(self) -> Any:
+        """``probability``, or ``rank`` where there were no labels to calibrate with."""
+        return "rank" if self.trees is None else "probability"
+
+    def risk(self, describer: Describer, seeds: Seeds) -> Floats:
+        """Return the weighted log-odds of members at their moments, float64 [seeds]."""
+        described = describer.members(seeds.nodes, seeds.as_of)
+        network = None
+        if self.network is not None and self.weights.get("network", 0):
+            network = ask_network(self.network, describer.graph, seeds)
+        return self.weighed(described, network)
+
+    def weighed(self, described: Described, network: Floats | None = None) -> Floats:
+        """Return the weighted log-odds of what is described, float64 [rows]."""
+        total = self.weights.get("structure", 0.0) * described.suspicion
+        if self.trees is not None and self.weights.get("trees", 0):
+            trees = self.trees.predict(described.features.values, names=described.features.names)
+            total = total + self.weights["trees"] * trees
+        if network is not None:
+            total = total + self.weights["network"] * network
+        return total
+
+    def probability(self, risk: Floats) -> Floats:
+        """Return the probability of fraud, found or not, in (0, 1), of weighted log-odds."""
+        accused = self.calibrator.apply(risk)
+        # What the share would raise beyond certainty keeps its order in the last thousandth.
+        most = _CERTAIN * self.found
+        beyond = (accused - most) / (1 - most)
+        result: Floats = np.where(
+            accused < most, accused / self.found, _CERTAIN + (1 - _CERTAIN) * beyond
+        )
+        return result
+
+    def save(self, folder: Path) -> None:
+        """Write the model into ``folder``: its parts, and ``detector.json`` to read, last.
+
+        Raises:
+            StoreError: The disk is full.
+            StorePermissionError: The folder may not be written.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.trees is not None:
+            self.trees.save(folder / "trees")
+        if self.network is not None:
+            self.network.save(folder / "network")
+        about = {
+            "format": FORMAT,
+            "name": self.name,
+            "method": self.method,
+            "weights": dict(self.weights),
+            "found": self.found,
+            "calibrator": self.calibrator.to_json(),
+            "horizon_s": self.horizon.total_seconds(),
+            "trained_until": time_text(self.trained_until),
+            "chosen_until": time_text(self.chosen_until),
+            "seed": self.seed,
+            "digests": dict(self.digests),
+            "parts": [n for n in ("trees", "network") if getattr(self, n) is not None],
+        }
+        with clear_errors(folder):
+            replace_file(folder / CARD, json.dumps(about, indent=1).encode())
+
+    @classmethod
+    def load(cls, folder: Path, *, device: str = "auto") -> FraudDetector:
+        """Return what ``save`` wrote.
+
+        Raises:
+            UsageError: ``folder`` holds no detector, or a damaged one.
+            ConfigError: No such device.
+        """
+        try:
+            about = json.loads((folder / CARD).read_text(encoding="utf-8"))
+            if about["format"] != FORMAT:
+                raise UsageError(f"{folder} is of another format", hint="train again")
+            parts = about["parts"]
+            return cls(
+                weights=about["weights"],
+                trees=TreeModel.load(folder / "trees") if "trees" in parts else None,
+                network=(
+                    GraphModel.load(folder / "network", device=device)
+                    if "network" in parts
+                    else None
+                ),
+                calibrator=Calibrator.from_json(about["calibrator"]),
+                found=about["found"],
+                method=about["method"],
+                horizon=timedelta(seconds=about["horizon_s"]),
+                trained_until=parse_time(about["trained_until"]),
+                chosen_until=parse_time(about["chosen_until"]),
+                seed=about["seed"],
+                digests=about["digests"],
+            )
+        except FileNotFoundError as error:
+            raise UsageError(
+                f"no fraud model in {folder}", hint="graphml train fraud --out writes one"
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"{folder / CARD} is damaged", hint="train again into another folder"
+            ) from error
+
+
+def ask_network(network: GraphModel, graph: Graph, seeds: Seeds) -> Floats:
+    """Return the network's log-odds of members at their moments, float64 [seeds]."""
+    logits = ask(network.reader(graph), network.network, "member", seeds)
+    result: Floats = logits.double().cpu().numpy() + network.correction
+    return result

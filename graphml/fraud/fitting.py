@@ -1,0 +1,288 @@
+"""Training a fraud detector: bars and blends on the same labels, the best by what a team can review."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphml.config import FraudConfig, TrainConfig
+from graphml.fraud.detector import FraudDetector, ask_network
+from graphml.fraud.evidence import Described, Describer, flat_columns
+from graphml.graph.build import Graph
+from graphml.tabular.aggregates import AGGREGATES, Features
+from graphml.tabular.calibration import Calibrator, fit_calibrator
+from graphml.tabular.trees import TreeConfig, TreeModel, fit_trees
+from graphml.tasks.labels import Labels
+from graphml.training.bootstrap import interval, paired_interval
+from graphml.training.metrics import auroc, average_precision, recall_at_share
+from graphml.training.model import GraphModel
+from graphml.training.questions import Seeds, seeds_of
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+BLENDS: Mapping[str, Mapping[str, float]] = {
+    "blend": {"structure": 1.0, "trees": 0.5},
+    "blend with network": {"structure": 1.0, "trees": 0.5, "network": 0.25},
+    "structure": {"structure": 1.0},
+    "aggregates": {"trees": 1.0},
+    "network": {"network": 1.0},
+}
+"""What may ship, by the weight of each part's log-odds; the first unless another is clearly better."""
+FEWEST = 10
+"""With fewer accused members to learn from or to choose by, candidate rings alone are the model."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Part:
+    """One part of the split: whom it asks about, the answers, and what is told of them."""
+
+    labels: Labels
+    seeds: Seeds
+    y: Ints
+    told: Described
+
+    @classmethod
+    def of(cls, describer: Describer, labels: Labels, *, seed: int) -> Part:
+        """Return ``labels`` with what is told of their members."""
+        rows = labels.rows
+        seeds = seeds_of(describer.graph, "member", rows["member_id"], rows["as_of"], seed=seed)
+        return cls(
+            labels=labels,
+            seeds=seeds,
+            y=rows["y"].to_numpy().astype(np.int64),
+            told=describer.members(seeds.nodes, seeds.as_of),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Fitted:
+    """A detector, and how it and the bars did.
+
+    Attributes:
+        detector: The method chosen.
+        validation: By method: share of the accused among the members that can be reviewed.
+        scores: By method: the log-odds of the test part's rows.
+        test: The test part; ``None`` without.
+    """
+
+    detector: FraudDetector
+    validation: Mapping[str, float]
+    scores: Mapping[str, Floats]
+    test: Part | None
+
+
+def fit_detector(
+    graph: Graph,
+    train: Labels,
+    valid: Labels,
+    test: Labels | None,
+    config: FraudConfig,
+    network: TrainConfig | None,
+    *,
+    complete: bool,
+    digests: Mapping[str, str],
+) -> Fitted:
+    """Return the detector that does best on ``valid``, with every method's scores on ``test``.
+
+    Methods are compared by the share of the accused that are among the members a team can review:
+    frauds that nobody accused stand high in a good ranking and would spoil its precision, but not
+    that. The blend ships unless another method is better by more than a standard error. Where
+    silence is no acquittal, the silent weigh the less the more suspicious their company is.
+
+    Args:
+        graph: All that is known; each label sees what was there by its moment.
+        train: Learned from.
+        valid: Later: chosen and calibrated by.
+        test: Later still: reported on.
+        config: Capacity and seed.
+        network: Of the network; ``None`` for none.
+        complete: Whether the unaccused are innocent.
+        digests: Of settings and data.
+
+    Raises:
+        UsageError: The labels do not fit the graph.
+    """
+    describer = Describer(graph)
+    _log.info("describing %d training and %d validation rows", len(train), len(valid))
+    learn, choose = (Part.of(describer, part, seed=config.seed) for part in (train, valid))
+    accused = min(len(np.unique(part.seeds.nodes[part.y == 1])) for part in (learn, choose))
+    parts: dict[str, Any] = {"structure": None}
+    if accused < FEWEST:
+        _log.warning("%d accused members are too few to learn from: candidate rings alone", accused)
+    else:
+        parts |= _trees(learn, choose, config, complete=complete)
+        if network is not None:
+            parts["network"] = _network(graph, train, valid, network)
+    asked = {"valid": choose}
+    if test is not None:
+        asked["test"] = Part.of(describer, test, seed=config.seed)
+    told = {name: _log_odds(parts, part, graph) for name, part in asked.items()}
+    methods = {name: w for name, w in BLENDS.items() if set(w) <= set(parts)}
+    found = {
+        name: _recall(choose, weighed(told["valid"], w), config.capacity)
+        for name, w in methods.items()
+    }
+    if "flat" in parts:
+        found["flat"] = _recall(choose, told["valid"]["flat"], config.capacity)
+    chosen = _chosen(found, list(methods), accused=int(choose.y.sum()))
+    _log.info("%s: %.3f of the accused within capacity", chosen, found[chosen])
+    calibrator, share = _calibrated(choose, weighed(told["valid"], methods[chosen]), complete)
+    weights = methods[chosen]
+    detector = FraudDetector(
+        weights=weights,
+        trees=parts.get("trees"),
+        network=parts.get("network") if "network" in weights else None,
+        calibrator=calibrator,
+        found=share,
+        method=chosen.replace(" ", "-"),
+        horizon=train.horizon or timedelta(0),
+        trained_until=_known(train),
+        chosen_until=_known(valid),
+        seed=config.seed,
+        digests=digests,
+    )
+    scores: dict[str, Floats] = {}
+    if test is not None:
+        scores = {name: weighed(told["test"], w) for name, w in methods.items()}
+        if "flat" in parts:
+            scores["flat"] = told["test"]["flat"]
+    return Fitted(detector=detector, validation=found, scores=scores, test=asked.get("test"))
+
+
+def weighed(told: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:
+    """Return the weighted sum of the parts' log-odds, float64 [rows]."""
+    result: Floats = np.sum([weight * told[part] for part, weight in weights.items()], axis=0)
+    return result
+
+
+def report_rows(fitted: Fitted, *, capacity: float, seed: int) -> list[dict[str, Any]]:
+    """Return a row for every method: how it did on the test part, with 95 % intervals.
+
+    ``recall`` is the share of the accused among the ``capacity`` riskiest, ``gain`` what the chosen
+    method has above the row's. Average precision counts the never accused as innocent.
+    """
+    assert fitted.test is not None
+    part = fitted.test
+    best = fitted.detector.method.replace("-", " ")
+
+    def recall(rows: Ints, scores: Floats) -> float:
+        return recall_at_share(part.y[rows], scores, share=capacity)
+
+    result = []
+    for name, scores in fitted.scores.items():
+        low, high = paired_interval(
+            recall, fitted.scores[best], scores, part.seeds.nodes, seed=seed
+        )
+        result.append(
+            {
+                "method": name,
+                **measures(part, scores, capacity=capacity, seed=seed),
+                "gain_low": low,
+                "gain_high": high,
+                "validation_recall": fitted.validation[name],
+            }
+        )
+    return sorted(result, key=lambda row: (row["method"] != best, -row["recall"]))
+
+
+def measures(part: Part, scores: Floats, *, capacity: float, seed: int) -> dict[str, float]:
+    """Return recall within capacity with its interval by members, average precision and AUROC."""
+    low, high = interval(
+        lambda rows, _: recall_at_share(part.y[rows], scores[rows], share=capacity),
+        part.seeds.nodes,
+        seed=seed,
+    )
+    return {
+        "recall": recall_at_share(part.y, scores, share=capacity),
+        "recall_low": low,
+        "recall_high": high,
+        "average_precision": average_precision(part.y, scores),
+        "auroc": auroc(part.y, scores),
+        "base_rate": float(part.y.mean()),
+    }
+
+
+def _trees(
+    learn: Part, choose: Part, config: FraudConfig, *, complete: bool
+) -> dict[str, TreeModel]:
+    """Return trees on aggregates and, as a bar, on what is a member's alone."""
+    settings = TreeConfig(seed=config.seed)
+    unsure = 0.0 if complete else 1.0
+    weights = np.where(learn.y == 1, 1.0, (1 - unsure * learn.told.structure) ** 2)
+    groups = {name: aggregate.group for name, aggregate in AGGREGATES.items()}
+    flat = flat_columns(learn.told.features, groups)
+    names = np.array(learn.told.features.names)
+    _log.info("growing trees on %d rows", len(learn.y))
+    return {
+        "trees": fit_trees(
+            learn.told.features.values, learn.y, choose.told.features.values, choose.y,
+            names=list(names), config=settings, weights=None if complete else weights,
+        ),
+        "flat": fit_trees(
+            learn.told.features.values[:, flat], learn.y,
+            choose.told.features.values[:, flat], choose.y,
+            names=list(names[flat]), config=settings,
+        ),
+    }  # fmt: skip
+
+
+def _network(graph: Graph, train: Labels, valid: Labels, config: TrainConfig) -> GraphModel:
+    from graphml.training.fit import fit
+
+    return fit(graph, train, valid, config)
+
+
+def _log_odds(parts: Mapping[str, Any], part: Part, graph: Graph) -> dict[str, Floats]:
+    result = {"structure": part.told.suspicion}
+    features: Features = part.told.features
+    for name in ("trees", "flat"):
+        if name in parts:
+            trees: TreeModel = parts[name]
+            columns = [features.names.index(column) for column in trees.names]
+            result[name] = trees.predict(features.values[:, columns])
+    if "network" in parts:
+        result["network"] = ask_network(parts["network"], graph, part.seeds)
+    return result
+
+
+def _recall(part: Part, scores: Floats, capacity: float) -> float:
+    """Return the mean over moments of the share of the accused within capacity."""
+    moments = np.unique(part.seeds.as_of)
+    found = [
+        recall_at_share(part.y[at], scores[at], share=capacity)
+        for at in (part.seeds.as_of == moment for moment in moments)
+        if part.y[at].any()
+    ]
+    return float(np.mean(found)) if found else 0.0
+
+
+def _chosen(found: Mapping[str, float], methods: Sequence[str], *, accused: int) -> str:
+    """Return the first method unless another is better by a standard error of a share."""
+    first, best = methods[0], max(methods, key=lambda name: found[name])
+    error = np.sqrt(max(found[first] * (1 - found[first]), 0.01) / max(accused, 1))
+    return best if found[best] > found[first] + error else first
+
+
+def _calibrated(part: Part, risk: Floats, complete: bool) -> tuple[Calibrator, float]:
+    """Return the calibrator of being accused, and which share of the frauds are."""
+    if part.y.sum() < FEWEST:
+        return Calibrator(method="none"), 1.0
+    calibrator = fit_calibrator(risk, part.y)
+    if complete:
+        return calibrator, 1.0
+    # Accused or not, a fraud looks like a fraud: the mean over the accused is how often one is found.
+    return calibrator, float(np.clip(calibrator.apply(risk)[part.y == 1].mean(), 0.02, 1.0))
+
+
+def _known(labels: Labels) -> datetime:
+    last: datetime = labels.rows.select(labels.settled.max()).item()
+    return last

@@ -1,0 +1,232 @@
+"""From a store to a fraud detector, its report beside the bars, its model card."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphml.config import FraudConfig, TrainConfig
+from graphml.errors import UsageError
+from graphml.pipeline.modelcard import model_card
+from graphml.pipeline.reading import stored_graph
+from graphml.results import Report
+from graphml.store.files import replace_file
+from graphml.store.provenance import Manifest, Stopwatch, fingerprint
+
+if TYPE_CHECKING:
+    from graphml.fraud.detector import FraudDetector
+    from graphml.store.base import GraphStore
+    from graphml.tables.frames import Tables
+    from graphml.tasks.labels import Labels
+
+logger = logging.getLogger("graphml.pipeline")
+
+REPORT = "report.json"
+MODEL_CARD = "MODEL_CARD.md"
+_WAIT = 2
+"""Steps that frauds of a part have had to be found, before it is asked about."""
+_PARTS = 2
+"""Moments to choose by, and to report on."""
+_FEWEST_STEPS = 12
+_COMPLETE = 0.5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moments:
+    """When members are asked, and until when answers count, for each part of the split.
+
+    Each part is made of what was known when it ended: training knows what ``valid`` begins with,
+    validation what ``test`` begins with.
+    """
+
+    train: tuple[datetime, ...]
+    valid: tuple[datetime, ...]
+    test: tuple[datetime, ...]
+    until: Mapping[str, datetime]
+    step: timedelta
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainedDetector:
+    """A detector, its report on the test labels, and the manifest of the training."""
+
+    detector: FraudDetector
+    report: Report
+    manifest: Manifest
+
+
+def moments_of(first: datetime, as_of: datetime, config: FraudConfig) -> Moments:
+    """Return the moments of each part, back from ``as_of``; closer together where history is short.
+
+    Raises:
+        UsageError: There is no history.
+    """
+    step = min(timedelta(days=config.step_days), (as_of - first) / _FEWEST_STEPS)
+    if step < timedelta(hours=1):
+        raise UsageError(
+            f"from {first.isoformat()} to {as_of.isoformat()} there is too little history to learn from",
+            hint="a later --as-of, or more events",
+        )
+
+    def before(until: datetime, begin: int, count: int) -> tuple[datetime, ...]:
+        found = (until - step * n for n in range(begin, begin + count))
+        return tuple(sorted(moment for moment in found if moment >= first))
+
+    test = before(as_of, _WAIT, _PARTS)
+    valid = before(test[0], _WAIT, _PARTS)
+    train = before(valid[0], 1, config.moments)
+    until = {"train": valid[0], "valid": test[0], "test": as_of}
+    return Moments(train=train, valid=valid, test=test, until=until, step=step)
+
+
+def train_detector(
+    store: GraphStore,
+    config: FraudConfig,
+    network: TrainConfig,
+    *,
+    as_of: datetime,
+    folder: Path,
+) -> TrainedDetector:
+    """Train a fraud detector on what a store held as of a moment; keep it in ``folder``.
+
+    Raises:
+        NothingToDoError: There is no event by then.
+        UsageError: There is too little history.
+    """
+    from graphml.fraud.fitting import fit_detector, report_rows
+    from graphml.tasks.accused import cleared_share
+
+    watch = Stopwatch()
+    tables, graph = stored_graph(store, as_of)
+    parts, when = detector_labels(tables, config, as_of=as_of)
+    complete = cleared_share(tables, until=when.until["train"]) >= _COMPLETE
+    asked = {"settings": asdict(config), "network": asdict(network)}
+    digests = {"settings": _digest(asked), "data": fingerprint(tables)}
+    fitted = fit_detector(
+        graph, parts["train"], parts["valid"], parts["test"], config,
+        network if config.network else None, complete=complete, digests=digests,
+    )  # fmt: skip
+    detector = fitted.detector
+    rows = report_rows(fitted, capacity=config.capacity, seed=config.seed)
+    report = Report(
+        task="fraud", model=detector.name, rows=tuple(rows), labels=len(parts["test"]),
+        first=when.test[0], last=when.test[-1],
+    )  # fmt: skip
+    detector.save(folder)
+    counts = {name: len(labels) for name, labels in parts.items()}
+    counts |= {f"{name}_accused": int(labels.rows["y"].sum()) for name, labels in parts.items()}
+    manifest = Manifest.of(
+        "train-fraud",
+        settings=config,
+        data=digests["data"],
+        as_of=as_of,
+        seed=config.seed,
+        model=detector.name,
+        counts=counts,
+        notes={
+            "store": store.url,
+            "network": asdict(network) if config.network else None,
+            "complete": complete,
+            "weights": dict(detector.weights),
+            "moments": {name: [str(m) for m in getattr(when, name)] for name in parts},
+        },
+        watch=watch,
+    )
+    replace_file(folder / REPORT, json.dumps(report.to_json(), indent=1).encode())
+    replace_file(folder / "manifest.json", manifest.to_json().encode())
+    card = model_card(detector, rows, manifest, config, complete=complete)
+    replace_file(folder / MODEL_CARD, card.encode())
+    return TrainedDetector(detector=detector, report=report, manifest=manifest)
+
+
+def detector_labels(
+    tables: Tables, config: FraudConfig, *, as_of: datetime
+) -> tuple[dict[str, Labels], Moments]:
+    """Return the labels of each part of the split, made of what was known when it ended."""
+    from graphml.tasks.accused import accused_labels
+
+    when = moments_of(tables.events["time"].min(), as_of, config)  # type: ignore[arg-type]
+    parts = {
+        name: accused_labels(
+            tables,
+            moments=getattr(when, name),
+            horizon=when.step,
+            until=when.until[name],
+            unaccused=config.unaccused if name == "train" else None,
+            seed=config.seed,
+        )
+        for name in ("train", "valid", "test")
+    }
+    for name, labels in parts.items():
+        logger.info(
+            "%s: %d rows, %d accused, asked from %s on, known by %s", name, len(labels),
+            labels.rows["y"].sum(), getattr(when, name)[0].date(), when.until[name].date(),
+        )  # fmt: skip
+    return parts, when
+
+
+def evaluate_detector(
+    store: GraphStore, detector: FraudDetector, *, as_of: datetime, capacity: float
+) -> Report:
+    """Return how a detector does on members as of its last known moment and every step since.
+
+    Raises:
+        UsageError: Nothing is known of the time after its choice.
+    """
+    from graphml.fraud.evidence import Describer
+    from graphml.fraud.fitting import Part, measures
+    from graphml.tasks.accused import accused_labels
+
+    tables, graph = stored_graph(store, as_of)
+    step = detector.horizon
+    moments: list[datetime] = []
+    moment = as_of - step
+    while moment >= detector.chosen_until and len(moments) < _PARTS + _WAIT:
+        moments.append(moment)
+        moment -= step
+    if not moments:
+        raise UsageError(
+            f"{detector.name} was chosen by what was known until {detector.chosen_until.isoformat()}, "
+            "and no window is over since",
+            hint="load what happened since, or a model trained as of an earlier moment",
+        )
+    labels = accused_labels(tables, moments=moments, horizon=step, until=as_of)
+    describer = Describer(graph)
+    part = Part.of(describer, labels, seed=detector.seed)
+    scores = {
+        detector.method: detector.risk(describer, part.seeds),
+        "structure": part.told.suspicion,
+    }
+    rows = [
+        {"method": name, **measures(part, risk, capacity=capacity, seed=detector.seed)}
+        for name, risk in scores.items()
+    ]
+    return Report(
+        task="fraud", model=detector.name, rows=tuple(rows), labels=len(labels),
+        first=min(moments), last=max(moments),
+    )  # fmt: skip
+
+
+def is_detector(folder: Path) -> bool:
+    """Return whether ``folder`` holds a fraud detector rather than a network alone."""
+    from graphml.fraud.detector import CARD
+
+    return (folder / CARD).is_file()
+
+
+def _digest(value: Any) -> str:
+    import hashlib
+
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the report's rows with what a terminal has room for."""
+    names = ("method", "recall", "recall_low", "recall_high", "average_precision", "auroc")
+    return [{name: row[name] for name in names if name in row} for row in rows]

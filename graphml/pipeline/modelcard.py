@@ -1,0 +1,85 @@
+"""The card of a trained fraud detector: what it is, what it was measured to do, where it may fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphml.config import FraudConfig
+from graphml.results import time_text
+
+if TYPE_CHECKING:
+    from graphml.fraud.detector import FraudDetector
+    from graphml.store.provenance import Manifest
+
+
+def model_card(
+    detector: FraudDetector,
+    rows: Sequence[Mapping[str, Any]],
+    manifest: Manifest,
+    config: FraudConfig,
+    *,
+    complete: bool,
+) -> str:
+    """Return a page of Markdown for whoever has to decide whether to trust the model.
+
+    Args:
+        detector: What was trained.
+        rows: Of its report.
+        manifest: Of its training.
+        config: What it was asked and chosen by.
+        complete: Whether the unaccused were taken for innocent.
+    """
+    counts = manifest.counts
+    weights = ", ".join(f"{part} {weight:g}" for part, weight in detector.weights.items())
+    silent = (
+        "Members without an accusation were taken for innocent: labels clear most of them."
+        if complete
+        else "Members whom nobody accused are unlabelled, not innocent. They weigh the less in training "
+        "the more suspicious their company is; of the frauds, "
+        f"{detector.found:.0%} seem to be found at all, and probabilities are raised by that."
+    )
+    return f"""# {detector.name}
+
+Scores members of a marketplace for fraud: as of a moment, the probability that a member is fraudulent and nobody knows it yet.
+
+| | |
+|---|---|
+| method | {detector.method}: weighted log-odds of {weights} |
+| trained on | {counts["train"]} rows of {counts["train_accused"]} accused, known by {time_text(detector.trained_until)} |
+| chosen and calibrated on | {counts["valid"]} rows, {counts["valid_accused"]} accused, known by {time_text(detector.chosen_until)} |
+| reported on | {counts["test"]} rows, {counts["test_accused"]} accused, known by {time_text(manifest.as_of)} |
+| a question covers | {detector.horizon.days} days ahead, every {config.step_days} days |
+| data | fingerprint {manifest.data_fingerprint} |
+| versions | {", ".join(f"{name} {version}" for name, version in manifest.versions.items())} |
+
+## How well it does
+
+Share of the accused among the {config.capacity:.1%} riskiest members, on labels that neither training nor choice saw; 95 % intervals by
+resampling members. `gain` is what the chosen method has above each.
+
+{_table(rows)}
+
+Average precision counts the never accused as innocent, so where frauds go undetected it is too low for every method.
+
+## What it must not be used for
+
+- {silent}
+- A score is a reason to look, not a verdict: read the reasons and the counter-evidence, and let a person decide whom to block.
+- Labels come from what reviewers and banks found. What they never look at, the trees do not learn; candidate rings need no label.
+- Trained on one shop's members, it is for that shop. When the shares of scores shift (`graphml evaluate`), train again.
+"""
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = [
+        "| method | recall | gain | average precision | AUROC |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['method']} | {row['recall']:.3f} ({row['recall_low']:.3f} to {row['recall_high']:.3f}) "
+            f"| {row['gain_low']:+.3f} to {row['gain_high']:+.3f} "
+            f"| {row['average_precision']:.3f} | {row['auroc']:.3f} |"
+        )
+    return "\n".join(lines)
