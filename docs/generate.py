@@ -131,8 +131,19 @@ def _entry(name: str, value: Callable[..., object]) -> Iterator[str]:
 
 
 def metrics() -> Iterator[str]:
-    """Ring metrics."""
-    return _module_doc(importlib.import_module("graphml.rings.metrics"), "Metrics")
+    """Ring metrics, then those of scores and of lists."""
+    yield from _module_doc(importlib.import_module("graphml.rings.metrics"), "Metrics")
+    yield from _module_doc(importlib.import_module("graphml.training.metrics"), "Metrics of models")
+
+
+def aggregates() -> Iterator[str]:
+    """Every aggregate with its definition."""
+    from graphml.tabular.aggregates import aggregates_table
+
+    yield "# Aggregates\n"
+    yield "Named numbers about a member as of a moment, and (`order_…`) about an order or review before it is"
+    yield "placed. Nothing later than the moment shows in any of them; \"by then\" is by that moment, inclusive.\n"
+    yield aggregates_table()
 
 
 def python() -> Iterator[str]:
@@ -159,6 +170,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "event-columns": event_columns,
     "errors": error_tree,
     "metrics": metrics,
+    "aggregates": aggregates,
     "python": python,
     "cypher": statements,
 }
