@@ -81,6 +81,7 @@ MethodOption = Annotated[
         help="fraud: blend (rings, trees on aggregates and a network) | network (alone).",
     ),
 ]
+UnitOption = Annotated[str, typer.Option("--unit", help="What is judged: member | order | review.")]
 GraphOption = Annotated[
     Path | None,
     typer.Option(

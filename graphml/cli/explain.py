@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graphml.cli import options
+from graphml.cli.asking import ModelOption
+from graphml.cli.member import explain_a_member
 from graphml.cli.output import require_writable, text_table, write_whole
 from graphml.cli.progress import progress, say
 from graphml.cli.rings import ring_record
@@ -25,8 +27,14 @@ _FORMATS = ("table", "json", "jsonl", *_GRAPHS)
 
 
 def explain(
-    unit: Annotated[str, typer.Argument(metavar="ring", help="What to explain: ring.")],
-    id_: Annotated[str, typer.Argument(metavar="ID", help="Its id, as detect-rings prints it.")],
+    unit: Annotated[
+        str,
+        typer.Argument(metavar="ring|member", help="What to explain: a ring, a member's score."),
+    ],
+    id_: Annotated[
+        str, typer.Argument(metavar="ID", help="Its id, as detect-rings or score prints it.")
+    ],
+    model: ModelOption = None,
     store: options.StoreOption = None,
     as_of: options.AsOfOption = None,
     format_: Annotated[
@@ -41,14 +49,17 @@ def explain(
     quiet: options.QuietOption = False,
     debug: options.DebugOption = False,
 ) -> None:
-    """Explain a ring: members and roles, what they share, reasons and counter-evidence."""
+    """Explain a ring, or a member's score: what it rests on, what it would be without, what speaks against."""
     from graphml.pipeline import find_ring
     from graphml.store.connect import connect
 
-    if unit != "ring":
-        raise UsageError(
-            f"cannot explain a {unit!r} without a model yet", hint="graphml explain ring ID"
+    if unit == "member":
+        explain_a_member(
+            options.store_url(store), id_, model, as_of=as_of, format_=format_, out=out, quiet=quiet
         )
+        return
+    if unit != "ring":
+        raise UsageError(f"cannot explain a {unit!r}", hint="graphml explain ring ID, or member ID")
     if format_ not in _FORMATS:
         raise UsageError(f"no format {format_!r}", hint=f"--format {'|'.join(_FORMATS)}")
     require_writable(out)

@@ -19,6 +19,7 @@ from graphml.cli.asking import (
     ModelOption,
     NegativesOption,
     TestOption,
+    UnitOption,
     ValidOption,
     WhatArgument,
     asking_of,
@@ -35,6 +36,7 @@ from graphml.cli.detector import (
     train_blend,
 )
 from graphml.cli.graphs import refuse_write, score_card, train_card
+from graphml.cli.orders import refuse_for_orders, score_units, train_units, unit_of
 from graphml.cli.output import chosen_format, print_rows
 from graphml.cli.progress import progress, say
 from graphml.errors import UsageError
@@ -60,6 +62,7 @@ def train(
     epochs: EpochsOption = None,
     device: DeviceOption = None,
     method: MethodOption = "blend",
+    unit: UnitOption = "member",
     graph: GraphOption = None,
     store: options.StoreOption = None,
     as_of: options.AsOfOption = None,
@@ -83,10 +86,15 @@ def train(
     asking = asking_of(horizon, every, negatives, valid_from, test_from)
     chosen = chosen_format(format_, None)
     url = options.store_url(store)
-    folder = out or models_of(url, graph) / kind
+    folder = out or models_of(url, graph) / (kind if unit == "member" else "orders")
     if graph is not None:
         train_card(
             graph, kind, config, asking, folder=folder, format_=chosen, dry_run=dry_run, quiet=quiet
+        )
+        return
+    if unit_of(unit, kind) != "member":
+        train_units(
+            url, fraud_config_of(seed), folder=folder, as_of=as_of, format_=chosen, quiet=quiet
         )
         return
     if kind == "fraud" and method_of(method) == "blend":
@@ -114,7 +122,10 @@ def train(
 def score(
     what: Annotated[str, typer.Argument(metavar="fraud", help="What to score: fraud.")],
     model: ModelOption = None,
-    unit: Annotated[str, typer.Option("--unit", help="member.")] = "member",
+    unit: UnitOption = "member",
+    reasons: Annotated[
+        int, typer.Option("--reasons", min=0, help="Explain the N riskiest members.")
+    ] = 20,
     top: Annotated[
         int | None, typer.Option("--top", min=1, help="Only the N riskiest.", show_default=False)
     ] = None,
@@ -146,11 +157,15 @@ def score(
 
     if what != "fraud":
         raise UsageError(f"cannot score {what!r}", hint="graphml score fraud")
-    if unit != "member":
-        raise UsageError(f"cannot score a {unit!r}", hint="--unit member")
     chosen = chosen_format(format_, out)
     url = options.store_url(store)
-    folder = model or models_of(url, graph) / "fraud"
+    folder = model or models_of(url, graph) / ("fraud" if unit == "member" else "orders")
+    if unit_of(unit, "fraud") != "member":
+        refuse_for_orders({"--write": write, "--embeddings": embeddings, "--graph": graph})
+        score_units(
+            url, folder, unit=unit, as_of=as_of, top=top, format_=chosen, out=out, quiet=quiet
+        )
+        return
     if graph is not None:
         if write:
             refuse_write(graph)
@@ -163,7 +178,13 @@ def score(
     with progress(quiet=quiet), connect(url, read_only=not publish) as source:
         moment = options.as_of_or_last(source, as_of)
         asked = load_model(folder, device=device or "auto")
-        scored = score_store(source, asked, as_of=moment)
+        scored = score_store(
+            source,
+            asked,
+            as_of=moment,
+            explained=min(reasons, top or reasons),
+            capacity=options.settings().fraud.capacity,
+        )
         scores, rows = scored.scores, scored.rows
         if embeddings is not None:
             network_of(asked).embed(scored.graph, "member", as_of=moment).write_parquet(embeddings)

@@ -68,17 +68,22 @@ class FraudDetector:
         made = "".join(self.digests.get(key, "") for key in ("settings", "data"))
         return f"fraud-{self.method}-{made[:8]}{made[16:24]}"
 
-    def score(self, graph: Graph, *, as_of: datetime) -> Scores:
+    def score(self, graph: Graph, *, as_of: datetime, describer: Describer | None = None) -> Scores:
         """Return the probability of fraud of every member who is there by ``as_of``.
 
         Where no label calibrates it, a rank between 0 and 1.
+
+        Args:
+            graph: Of which what comes after ``as_of`` is not looked at.
+            as_of: The last moment known, with a time zone.
+            describer: Of the graph, to be used again.
 
         Raises:
             ValueError: ``as_of`` is naive.
         """
         moment = microseconds(require_utc("as_of", as_of))
         seeds = everybody(graph, "member", moment, seed=self.seed)
-        values = self.probability(self.risk(Describer(graph), seeds))
+        values = self.probability(self.risk(describer or Describer(graph), seeds))
         return Scores(
             unit="member",
             ids=tuple(graph.nodes["member"].keys.gather(seeds.nodes)),

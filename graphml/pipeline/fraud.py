@@ -112,7 +112,13 @@ def train_detector(
         network if config.network else None, complete=complete, digests=digests,
     )  # fmt: skip
     detector = fitted.detector
-    rows = report_rows(fitted, capacity=config.capacity, seed=config.seed)
+    rows: list[dict[str, Any]] = []
+    if parts["test"].rows["y"].sum():
+        rows = report_rows(fitted, capacity=config.capacity, seed=config.seed)
+    else:
+        logger.warning(
+            "nobody was accused in the weeks kept for the report: there is nothing to measure"
+        )
     report = Report(
         task="fraud", model=detector.name, rows=tuple(rows), labels=len(parts["test"]),
         first=when.test[0], last=when.test[-1],
@@ -196,6 +202,11 @@ def evaluate_detector(
             hint="load what happened since, or a model trained as of an earlier moment",
         )
     labels = accused_labels(tables, moments=moments, horizon=step, until=as_of)
+    if not labels.rows["y"].sum():
+        raise UsageError(
+            f"nobody was accused since {detector.chosen_until.isoformat()}: there is nothing to measure",
+            hint="load the labels and chargebacks that came in since",
+        )
     describer = Describer(graph)
     part = Part.of(describer, labels, seed=detector.seed)
     scores = {

@@ -72,6 +72,8 @@ Average precision counts the never accused as innocent, so where frauds go undet
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
+        return "Nobody was accused in the weeks kept for this report, so nothing is measured: trust it as far as its evidence goes."
     lines = [
         "| method | recall | gain | average precision | AUROC |",
         "|---|---|---|---|---|",

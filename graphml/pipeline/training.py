@@ -171,22 +171,26 @@ class Scored:
     graph: Graph
 
 
-def score(store: GraphStore, model: GraphModel | FraudDetector, *, as_of: datetime) -> Scored:
+def score(
+    store: GraphStore,
+    model: GraphModel | FraudDetector,
+    *,
+    as_of: datetime,
+    explained: int = 0,
+    capacity: float = 0.02,
+) -> Scored:
     """Return every member's score, rows riskiest first.
 
     ``exposure`` is what the member bought in the 90 days up to ``as_of``, in the currency it used
-    most.
+    most; ``reasons`` are those of a detector for the ``explained`` riskiest.
     """
     import polars as pl
 
+    from graphml.pipeline.explaining import check_moment
+
     tables, graph = stored_graph(store, as_of)
-    if model.trained_until > as_of:
-        raise UsageError(
-            f"{model.name} knows what happened until {model.trained_until.isoformat()}, "
-            f"after {as_of.isoformat()}",
-            hint="a later --as-of, or a model trained as of an earlier moment",
-        )
-    scores = model.score(graph, as_of=as_of)
+    check_moment(model.name, model.trained_until, as_of)
+    scores, reasons = _scored(model, graph, as_of, explained, capacity)
     recent = (
         tables.events.lazy()
         .filter(pl.col("kind") == "purchase", pl.col("time") > as_of - timedelta(days=90))
@@ -205,9 +209,40 @@ def score(store: GraphStore, model: GraphModel | FraudDetector, *, as_of: dateti
             model=pl.lit(model.name), reasons=pl.lit("[]"), exposure=pl.col("exposure").fill_null(0.0),
         )
         .sort("score", "member_id", descending=[True, False])
+        .with_columns(
+            reasons=pl.col("member_id").replace_strict(reasons, default="[]", return_dtype=pl.String)
+        )
         .select("member_id", "unit", "score", "score_kind", "exposure", "as_of", "model", "reasons")
     )  # fmt: skip
     return Scored(scores=scores, rows=rows, graph=graph)
+
+
+def _scored(
+    model: GraphModel | FraudDetector,
+    graph: Graph,
+    as_of: datetime,
+    explained: int,
+    capacity: float,
+) -> tuple[Scores, dict[str, str]]:
+    """Return all scores, and the reasons of the riskiest members by id, as JSON."""
+    import numpy as np
+
+    from graphml.fraud.detector import FraudDetector
+    from graphml.fraud.evidence import Describer
+    from graphml.pipeline.explaining import explain_scores, flagged_from, reasons_text
+
+    if not isinstance(model, FraudDetector):
+        return model.score(graph, as_of=as_of), {}
+    describer = Describer(graph)
+    scores = model.score(graph, as_of=as_of, describer=describer)
+    order = sorted(range(len(scores.ids)), key=lambda n: (-scores.values[n], scores.ids[n]))
+    riskiest = [scores.ids[n] for n in order[:explained]]
+    if not riskiest:
+        return scores, {}
+    logger.info("explaining the %d riskiest", len(riskiest))
+    threshold = flagged_from(np.array(scores.values), capacity)
+    found = explain_scores(describer, model, riskiest, as_of=as_of, threshold=threshold)
+    return scores, {one.member_id: reasons_text(one) for one in found}
 
 
 def evaluate_model(store: GraphStore, model: GraphModel, *, as_of: datetime) -> Report:

@@ -127,7 +127,10 @@ def test_the_audit_shows_both_splits_and_the_gap(shop):
         (["train", "fraud", "--horizon", "7d"], 2, "--horizon is for --method network"),
         (["score", "fraud", "--model", "nowhere"], 2, "no model in nowhere"),
         (["score", "recommend"], 2, "cannot score 'recommend'"),
-        (["score", "fraud", "--unit", "order"], 2, "cannot score a 'order'"),
+        (["score", "fraud", "--unit", "basket"], 2, "no unit 'basket'"),
+        (["score", "fraud", "--unit", "order", "--write"], 2, "--write is for --unit member"),
+        (["score", "fraud", "--unit", "order"], 2, "no model of orders"),
+        (["train", "recommend", "--unit", "order"], 2, "--unit order is for fraud"),
         (["evaluate", "nowhere"], 2, "no model in nowhere"),
         (["train", "fraud", "--as-of", "2001-01-01T00:00:00Z"], 5, "no events"),
         (["train", "fraud", "--store", "embedded://void"], 5, "no events"),
@@ -191,3 +194,30 @@ def test_a_detector_scores_publishes_and_is_evaluated(blend, shop):
     if not (shop / "blend" / "network").exists():
         none = run(shop, "score", "fraud", "--model", "blend", "--embeddings", "no.parquet", code=2)
         assert "has no network" in none.stderr
+
+
+def test_the_riskiest_have_reasons_and_explain_says_what_the_score_would_be_without(blend, shop):
+    best = rows(run(shop, "score", "fraud", "--model", "blend", "--top", "3", "-q"))
+    reasons = [reason for row in best for reason in json.loads(str(row["reasons"]))]
+    assert reasons
+    assert all(reason["code"] and reason["text"] and reason["event_ids"] for reason in reasons)
+    bare = rows(
+        run(shop, "score", "fraud", "--model", "blend", "--top", "1", "--reasons", "0", "-q")
+    )
+    assert bare[0]["reasons"] == "[]"
+    member = str(best[0]["member_id"])
+    told = run(shop, "explain", "member", member, "--model", "blend", "-q").stdout
+    assert member in told
+    assert "what would clear it" in told
+    found = json.loads(
+        run(shop, "explain", "member", member, "--model", "blend", "--format", "jsonl", "-q").stdout
+    )
+    assert found["score"] == pytest.approx(best[0]["score"])
+    assert found["reasons"][0]["score_without"] < found["score"]
+    for arguments, said in (
+        (["explain", "member", "nobody"], "nobody"),
+        (["explain", "order", "o-1"], "cannot explain a 'order'"),
+        (["explain", "member", member, "--format", "graphml"], "no format 'graphml' for a member"),
+    ):
+        done = run(shop, *arguments, "--model", "blend", "-q", code=2)
+        assert said in done.stderr

@@ -1,0 +1,107 @@
+"""``explain member``: why a member has its score, in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from graphml.cli import options
+from graphml.cli.detector import load_model
+from graphml.cli.models import models_of
+from graphml.cli.output import require_writable, write_whole
+from graphml.cli.progress import progress
+from graphml.errors import UsageError, one_line
+from graphml.results import time_text
+
+if TYPE_CHECKING:
+    from graphml.explain.explanation import Explanation
+
+_FORMATS = ("table", "json", "jsonl")
+_SHOWN = 4
+"""Events named after a reason."""
+
+
+def explain_a_member(
+    url: str,
+    member_id: str,
+    folder: Path | None,
+    *,
+    as_of: str | None,
+    format_: str,
+    out: Path | None,
+    quiet: bool,
+) -> None:
+    """Print why a member has the score that the store's fraud detector gives it.
+
+    Raises:
+        UsageError: There is no such member or format, or the model explains nothing.
+    """
+    from graphml.fraud.detector import FraudDetector
+    from graphml.pipeline.explaining import explain_stored
+    from graphml.store.connect import connect
+
+    if format_ not in _FORMATS:
+        raise UsageError(
+            f"no format {format_!r} for a member", hint=f"--format {'|'.join(_FORMATS)}"
+        )
+    require_writable(out)
+    with progress(quiet=quiet), connect(url, read_only=True) as source:
+        moment = options.as_of_or_last(source, as_of)
+        model = load_model(folder or models_of(url, None) / "fraud", device="auto")
+        if not isinstance(model, FraudDetector):
+            raise UsageError(
+                f"{model.name} is a network alone, and explains nothing", hint="graphml train fraud"
+            )
+        capacity = options.settings().fraud.capacity
+        explained = explain_stored(source, model, member_id, as_of=moment, capacity=capacity)
+    if format_ == "table":
+        text = "\n".join(_story(explained)) + "\n"
+    else:
+        indent = 1 if format_ == "json" else None
+        text = json.dumps(explained.to_json(), ensure_ascii=False, indent=indent) + "\n"
+    if out:
+        write_whole(out, text.encode())
+    else:
+        typer.echo(text, nl=False)
+
+
+def _story(explained: Explanation) -> Iterator[str]:
+    flagged = "flagged" if explained.score >= explained.threshold else "not flagged"
+    yield (
+        f"{one_line(explained.member_id, 60)}  score {explained.score:.3f} ({explained.score_kind})  "
+        f"{flagged} from {explained.threshold:.3f} on"
+    )
+    yield ""
+    yield "why, and what the score would be without it:"
+    for reason in explained.reasons:
+        more = ", …" if reason.events > _SHOWN else ""
+        events = f"  [{', '.join(reason.event_ids[:_SHOWN])}{more}]" if reason.event_ids else ""
+        yield f"  {reason.code} → {reason.score_without:.3f}: {one_line(reason.text, 300)}{one_line(events, 300)}"
+    if not explained.reasons:
+        yield "  nothing that holds when it is tested"
+    yield ""
+    yield "what would clear it:"
+    yield f"  {_clearing(explained)}"
+    yield ""
+    yield "what speaks against it:"
+    for against in explained.against:
+        yield f"  {against.code}: {one_line(against.text, 300)}"
+    if not explained.against:
+        yield "  nothing found"
+    yield ""
+    yield f"as of {time_text(explained.as_of)}; model {explained.model}"
+
+
+def _clearing(explained: Explanation) -> str:
+    if explained.score < explained.threshold:
+        return "it is not flagged"
+    found = explained.counterfactual
+    if found is None:
+        return "no set of ties: what it did itself is enough"
+    ties = ", ".join(f"{type_} {one_line(id_, 40)}" for type_, id_ in found.ties)
+    least = "no smaller set does" if found.smallest else "a smaller set may do"
+    return f"without {ties} the score would be {found.score_without:.3f}; {least}"

@@ -1,0 +1,76 @@
+"""What ``--unit order`` and ``--unit review`` do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphml.cli import options
+from graphml.cli.output import print_rows
+from graphml.cli.progress import progress, say
+from graphml.errors import UsageError
+
+if TYPE_CHECKING:
+    from graphml.config import FraudConfig
+
+
+def unit_of(unit: str, what: str) -> str:
+    """Return what is judged.
+
+    Raises:
+        UsageError: There is no such unit, or nothing but fraud is about it.
+    """
+    if unit not in ("member", "order", "review"):
+        raise UsageError(f"no unit {unit!r}", hint="--unit member, order or review")
+    if unit != "member" and what != "fraud":
+        raise UsageError(f"--unit {unit} is for fraud", hint="graphml train fraud --unit order")
+    return unit
+
+
+def refuse_for_orders(given: Mapping[str, object]) -> None:
+    """Refuse options that are about members alone.
+
+    Raises:
+        UsageError: One is given.
+    """
+    for option, value in given.items():
+        if value:
+            raise UsageError(f"{option} is for --unit member", hint="--out FILE keeps the scores")
+
+
+def train_units(
+    url: str, config: FraudConfig, *, folder: Path, as_of: str | None, format_: str, quiet: bool
+) -> None:
+    """Train a model of orders and reviews on a store and print its report."""
+    from graphml.pipeline.orders import train_orders
+    from graphml.store.connect import connect
+
+    with progress(quiet=quiet), connect(url, read_only=True) as source:
+        moment = options.as_of_or_last(source, as_of)
+        trained = train_orders(source, config, as_of=moment, folder=folder)
+    say(f"model {trained.manifest.model} in {folder}", quiet=quiet)
+    print_rows(trained.report.rows, format_, None)
+
+
+def score_units(
+    url: str,
+    folder: Path,
+    *,
+    unit: str,
+    as_of: str | None,
+    top: int | None,
+    format_: str,
+    out: Path | None,
+    quiet: bool,
+) -> None:
+    """Score the orders or reviews of the last four weeks and print them, riskiest first."""
+    from graphml.pipeline.orders import score_orders
+    from graphml.store.connect import connect
+
+    with progress(quiet=quiet), connect(url, read_only=True) as source:
+        moment = options.as_of_or_last(source, as_of)
+        rows = score_orders(source, folder, unit=unit, as_of=moment)
+    shown = rows.head(top) if top else rows
+    found = [{**row, "as_of": row["as_of"].isoformat()} for row in shown.iter_rows(named=True)]
+    print_rows(found, format_, out)

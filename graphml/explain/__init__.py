@@ -1,0 +1,1 @@
+"""Why a member is flagged: reasons that hold when their evidence is taken away, and what clears it."""

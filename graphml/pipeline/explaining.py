@@ -1,0 +1,144 @@
+"""Why members have the scores that a fraud detector gave them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphml.errors import UsageError
+from graphml.explain.explanation import Explanation
+from graphml.explain.member import explain_member
+from graphml.fraud.detector import FraudDetector
+from graphml.fraud.evidence import Described, Describer
+from graphml.graph.nodes import microseconds
+from graphml.pipeline.reading import stored_graph
+from graphml.tabular.aggregates import Features
+from graphml.tabular.flags import known_flags
+from graphml.tabular.trees import TreeModel
+from graphml.training.questions import everybody, seeds_of
+
+if TYPE_CHECKING:
+    from graphml.store.base import GraphStore
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _OfOne:
+    """A detector as explanations ask it: what the network says of the one member stays as it is."""
+
+    detector: FraudDetector
+    network: float | None
+
+    @property
+    def name(self) -> str | None:
+        """The detector's."""
+        return self.detector.name
+
+    @property
+    def trees(self) -> TreeModel | None:
+        """The detector's."""
+        return self.detector.trees
+
+    def risks(self, features: Features, structure: Floats) -> Floats:
+        """Return weighted log-odds, float64 [rows]."""
+        said = None if self.network is None else np.full(len(structure), self.network)
+        return self.detector.weighed(Described(features=features, structure=structure), said)
+
+    def probability(self, risks: Floats) -> Floats:
+        """Return the detector's probabilities, float64 [rows]."""
+        return self.detector.probability(risks)
+
+
+def explain_scores(
+    describer: Describer,
+    detector: FraudDetector,
+    ids: Sequence[str],
+    *,
+    as_of: datetime,
+    threshold: float,
+) -> list[Explanation]:
+    """Return why each member has its score as of a moment.
+
+    Args:
+        describer: Of the graph.
+        detector: Whose scores they are.
+        ids: Members there by then.
+        as_of: The last moment known, with a time zone.
+        threshold: From which score on a member is flagged.
+
+    Raises:
+        UsageError: There is no such member by then.
+    """
+    import polars as pl
+
+    from graphml.fraud.detector import ask_network
+
+    moment, graph = microseconds(as_of), describer.graph
+    company, flags = describer.company(moment), known_flags(graph)
+    said: Sequence[float | None] = [None] * len(ids)
+    if detector.network is not None and detector.weights.get("network", 0):
+        asked = seeds_of(
+            graph, "member", pl.Series(ids), np.full(len(ids), moment), seed=detector.seed
+        )
+        said = ask_network(detector.network, graph, asked).tolist()
+    return [
+        explain_member(
+            graph, member_id, as_of=as_of, scorer=_OfOne(detector=detector, network=network),
+            company=company, threshold=threshold, flags=flags, score_kind=detector.score_kind,
+        )
+        for member_id, network in zip(ids, said, strict=True)
+    ]  # fmt: skip
+
+
+def explain_stored(
+    store: GraphStore, detector: FraudDetector, member_id: str, *, as_of: datetime, capacity: float
+) -> Explanation:
+    """Return why a member of a store has its score; flagged are the ``capacity`` riskiest members.
+
+    Raises:
+        NothingToDoError: There is no event by then.
+        UsageError: There is no such member by then, or the detector knows what came later.
+    """
+    _, graph = stored_graph(store, as_of)
+    check_moment(detector.name, detector.trained_until, as_of)
+    describer = Describer(graph.until(as_of))
+    seeds = everybody(describer.graph, "member", microseconds(as_of), seed=detector.seed)
+    scores = detector.probability(detector.risk(describer, seeds))
+    (explained,) = explain_scores(
+        describer, detector, [member_id], as_of=as_of, threshold=flagged_from(scores, capacity)
+    )
+    return explained
+
+
+def flagged_from(scores: Floats, capacity: float) -> float:
+    """Return the lowest of the ``capacity`` highest scores; at least one is flagged."""
+    count = max(1, int(capacity * len(scores) + 1e-9))
+    return float(np.sort(scores)[::-1][count - 1])
+
+
+def reasons_text(explained: Explanation) -> str:
+    """Return the reasons as the JSON list that stands in a row of scores."""
+    kept = ("code", "text", "event_ids")
+    rows = [{name: reason[name] for name in kept} for reason in explained.to_json()["reasons"]]
+    return json.dumps(rows, ensure_ascii=False)
+
+
+def check_moment(name: str, trained_until: datetime, as_of: datetime) -> None:
+    """Refuse to ask a model about a moment before its training ended.
+
+    Raises:
+        UsageError: It knows what came after ``as_of``.
+    """
+    if trained_until > as_of:
+        raise UsageError(
+            f"{name} knows what happened until {trained_until.isoformat()}, "
+            f"after {as_of.isoformat()}",
+            hint="a later --as-of, or a model trained as of an earlier moment",
+        )

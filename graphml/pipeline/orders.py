@@ -1,0 +1,137 @@
+"""From a store to a model of orders and reviews, its report, and the scores of what came in."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graphml.config import FraudConfig
+from graphml.errors import NothingToDoError
+from graphml.pipeline.reading import stored_graph
+from graphml.results import Report, time_text
+from graphml.store.files import replace_file
+from graphml.store.provenance import Manifest, Stopwatch, fingerprint
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from graphml.fraud.orders import OrderModel
+    from graphml.store.base import GraphStore
+
+logger = logging.getLogger("graphml.pipeline")
+
+REPORT = "report.json"
+KNOWN = "known.json"
+_PART = timedelta(days=28)
+"""What validation and the report each look at; less where history is short."""
+_SHARE = 8
+RECENT = timedelta(days=28)
+"""What ``score_orders`` looks at."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainedOrders:
+    """A model of orders, its report on the latest ones, and the manifest of the training."""
+
+    model: OrderModel
+    report: Report
+    manifest: Manifest
+
+
+def train_orders(
+    store: GraphStore, config: FraudConfig, *, as_of: datetime, folder: Path
+) -> TrainedOrders:
+    """Train on the orders and reviews that a store held as of a moment; keep the model in ``folder``.
+
+    Training knows what was known three months before the moment, validation what was known one
+    month before it, and the report is about what came in since.
+
+    Raises:
+        NothingToDoError: Nothing was accused in time to learn from.
+        UsageError: The labels are all alike.
+    """
+    import polars as pl
+
+    from graphml.fraud.order_columns import OrderColumns
+    from graphml.fraud.order_evaluation import evaluate_orders
+    from graphml.fraud.orders import fit_orders
+    from graphml.tabular.trees import TreeConfig
+    from graphml.tasks.order_labels import order_labels
+
+    watch = Stopwatch()
+    tables, graph = stored_graph(store, as_of)
+    begun: datetime = tables.events["time"].min()  # type: ignore[assignment]
+    part = min(_PART, (as_of - begun) / _SHARE)
+    first, second = as_of - 3 * part, as_of - part
+    train = order_labels(tables, until=first, maturity=part)
+    valid = order_labels(tables, until=second, maturity=part).where(pl.col("time") > first)
+    test = order_labels(tables, until=as_of, maturity=timedelta(0)).where(pl.col("time") > second)
+    for name, labels in (("train", train), ("valid", valid), ("test", test)):
+        logger.info(
+            "%s: %d orders and reviews, %d accused", name, len(labels), labels.rows["y"].sum()
+        )
+    if not (len(train) and len(valid) and train.rows["y"].sum()):
+        raise NothingToDoError(
+            f"no order was accused by {time_text(first)}",
+            hint="chargebacks, or labels with order_id",
+        )
+    columns = OrderColumns(graph)
+    model = fit_orders(graph, train, valid, config=TreeConfig(seed=config.seed), columns=columns)
+    rows: list[dict[str, Any]] = []
+    if len(test) and test.rows["y"].sum():
+        rows = evaluate_orders(model, columns, test, seed=config.seed)
+    else:
+        logger.warning("no order of the last weeks was accused yet: there is nothing to measure")
+    name = f"orders-{fingerprint(tables)[:8]}"
+    report = Report(
+        task="orders", model=name, rows=tuple(rows), labels=len(test), first=second, last=as_of
+    )
+    manifest = Manifest.of(
+        "train-fraud",
+        settings=config,
+        data=fingerprint(tables),
+        as_of=as_of,
+        seed=config.seed,
+        model=name,
+        counts={"train": len(train), "valid": len(valid), "test": len(test)},
+        notes={"store": store.url, "unit": "order"},
+        watch=watch,
+    )
+    model.save(folder)
+    replace_file(folder / REPORT, json.dumps(report.to_json(), indent=1).encode())
+    replace_file(folder / "manifest.json", manifest.to_json().encode())
+    known = {"name": name, "until": time_text(second)}
+    replace_file(folder / KNOWN, json.dumps(known).encode())
+    return TrainedOrders(model=model, report=report, manifest=manifest)
+
+
+def score_orders(store: GraphStore, folder: Path, *, unit: str, as_of: datetime) -> pl.DataFrame:
+    """Return the orders or reviews of the four weeks up to ``as_of``, riskiest first.
+
+    Raises:
+        UsageError: There is no model in ``folder``, or it knows what came after ``as_of``.
+        NothingToDoError: Nothing came in.
+    """
+    import polars as pl
+
+    from graphml.errors import UsageError
+    from graphml.fraud.orders import OrderModel
+    from graphml.results import parse_time
+
+    model = OrderModel.load(folder)
+    known = json.loads((folder / KNOWN).read_text(encoding="utf-8"))
+    if parse_time(known["until"]) > as_of:
+        raise UsageError(
+            f"{known['name']} knows what happened until {known['until']}, after {time_text(as_of)}",
+            hint="a later --as-of, or a model trained as of an earlier moment",
+        )
+    _, graph = stored_graph(store, as_of)
+    scored = model.score(graph, since=as_of - RECENT, until=as_of, unit=unit)
+    return scored.select(
+        "id", "unit", "score", pl.lit("probability").alias("score_kind"), "exposure", "as_of",
+        pl.lit(known["name"]).alias("model"), pl.lit("[]").alias("reasons"), "member_id",
+    ).sort("score", "id", descending=[True, False])  # fmt: skip

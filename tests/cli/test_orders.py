@@ -1,0 +1,48 @@
+"""--unit order and review through the installed command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.cli.test_models import rows, run
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("orders")
+    run(
+        folder, "simulate", "shop", "--members", "3000", "--difficulty", "easy", "--seed", "5", "-q"
+    )
+    run(folder, "load", "shop", "-q")
+    return folder
+
+
+def test_orders_and_reviews_are_learned_and_scored_by_what_came_before_them(shop):
+    report = rows(run(shop, "train", "fraud", "--unit", "order", "-q"))
+    assert [row["method"] for row in report] in (
+        [],
+        ["flat", "aggregates", "blend", "blend − aggregates"],
+    )
+    scores = rows(run(shop, "score", "fraud", "--unit", "order", "-q"))
+    assert list(scores[0]) == [
+        "id", "unit", "score", "score_kind", "exposure", "as_of", "model", "reasons", "member_id",
+    ]  # fmt: skip
+    values = [row["score"] for row in scores]
+    assert values == sorted(values, reverse=True)
+    events = pl.read_parquet(shop / "shop" / "events.parquet")
+    last = events["time"].max()
+    bought = events.filter(
+        pl.col("kind") == "purchase", pl.col("time") > last - pl.duration(days=28)
+    )
+    wanted = set(bought.select(pl.coalesce("order_id", "event_id")).to_series())
+    assert {row["id"] for row in scores} <= wanted | set(events["order_id"].drop_nulls())
+    assert len(scores) > 0.9 * len(wanted)
+    reviews = rows(run(shop, "score", "fraud", "--unit", "review", "--top", "2", "-q"))
+    assert {row["unit"] for row in reviews} == {"review"}
+    done = run(
+        shop, "score", "fraud", "--unit", "order", "--as-of", "2024-01-10T00:00:00Z", "-q", code=2
+    )
+    assert "knows what happened until" in done.stderr
