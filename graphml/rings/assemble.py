@@ -119,7 +119,7 @@ def assemble(
     parts = np.column_stack([verdict.parts, verdict.prior])[support.cell] * gain[:, None]
     total = np.zeros((count, parts.shape[1]))
     np.add.at(total, support.group, parts)
-    shared = _shared(ties, bursts, group)
+    shared = shared_values(ties, bursts, group)
     order = np.argsort(group, kind="stable")
     bounds = np.searchsorted(group[order], np.arange(count + 1))
     signals = [*names, "prior"]
@@ -145,7 +145,7 @@ def _best(support: _Support, nats: NDArray[np.float64], count: int) -> NDArray[n
     return best
 
 
-def _shared(
+def shared_values(
     ties: Ties, bursts: Bursts, group: NDArray[np.int64]
 ) -> dict[int, list[SharedEvidence]]:
     """Return for each group the values that two of its members or more share."""

@@ -24,8 +24,9 @@ from graphml.rings.lifecycle import identify
 from graphml.rings.market import Market, market_of
 from graphml.rings.merging import confirmed, merged
 from graphml.rings.networks import with_addresses
+from graphml.rings.risk import with_risk
 from graphml.rings.roles import members_of
-from graphml.rings.scoring import find_groups
+from graphml.rings.scoring import judge
 from graphml.rings.turns import chains_in_turn
 from graphml.rings.wording import moment
 from graphml.tables.frames import require_utc
@@ -161,7 +162,8 @@ def find_candidates(
     # would look honest. Chargebacks come for all alike.
     unlabelled = replace(now, stated=now.stated.clear())
     allow = with_addresses(config.allow, now.nodes["ip"].keys)
-    found = find_groups(unlabelled, replace(config, allow=allow), as_of=as_of, scores=scores)
+    judged = judge(unlabelled, replace(config, allow=allow), as_of=as_of)
+    found = with_risk(judged, scores, now.nodes["member"].keys) if scores else judged.groups
     found = merged(found, chains_in_turn(now, allow=allow, score=found.threshold))
     found = merged(found, charged_groups(now, found, market, allow=allow))
     found = confirmed(found, set(market.frauds["member"].to_list()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -21,7 +22,7 @@ from graphml.rings.groups import Groups
 from graphml.rings.links import Links, company, find_links, linked
 from graphml.rings.signals import Signals, behaviour, unusual
 from graphml.rings.ties import Ties, shared_ties
-from graphml.rings.timeline import build_timeline
+from graphml.rings.timeline import Timeline, build_timeline
 from graphml.schema import MARKETPLACE
 
 _ECHOES = 2
@@ -36,6 +37,25 @@ _SEEDS = 10
 logger = logging.getLogger("graphml.rings")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """Groups, and the judged cells that they were made of.
+
+    Attributes:
+        groups: All candidates, best first.
+        ties, bursts, cells: What is shared, when, and by whom; no cell where nothing is.
+        nats: Log odds of each cell to be a ring's, float64[cells].
+        life: Of all members.
+    """
+
+    groups: Groups
+    ties: Ties
+    bursts: Bursts
+    cells: Cells
+    nats: NDArray[np.float64]
+    life: Timeline
+
+
 def find_groups(
     graph: Graph, config: RingConfig, *, as_of: datetime, scores: Scores | None = None
 ) -> Groups:
@@ -47,16 +67,27 @@ def find_groups(
         as_of: The last moment known, with a time zone.
         scores: Members' risk where a model gives it.
     """
+    return judge(graph, config, as_of=as_of, scores=scores).groups
+
+
+def judge(
+    graph: Graph, config: RingConfig, *, as_of: datetime, scores: Scores | None = None
+) -> Judged:
+    """Return what ``find_groups`` returns, with the cells behind it; arguments are its."""
     graph = graph.until(as_of)
     members = len(graph.nodes["member"].keys)
     ties = shared_ties(graph, MARKETPLACE.identifiers, allow=config.allow)
     logger.info("%d shared values of %s", len(ties.key), ", ".join(ties.views))
     bursts = find_bursts(ties, seed=config.seed)
     cells = value_cells(ties, bursts)
+    life = build_timeline(graph)
     if len(cells) == 0:
-        return Groups(groups=(), threshold=float(to_score(BELIEVED)))
+        none = Groups(groups=(), threshold=float(to_score(BELIEVED)))
+        return Judged(
+            groups=none, ties=ties, bursts=bursts, cells=cells, nats=np.zeros(0), life=life
+        )
     links = find_links(cells, members, least=2)
-    life, known = build_timeline(graph), _known(graph, scores)
+    known = _known(graph, scores)
     signals = behaviour(cells, life) | _sharing(ties, bursts, cells) | _told(cells, known)
     dealt = cells.dealt_anew(ties.member, seed=config.seed)
     chance = behaviour(dealt, life) | _sharing(ties, bursts, dealt) | _told(dealt, known)
@@ -64,7 +95,8 @@ def find_groups(
     verdict = _judge(ties, bursts, cells, links, signals, chance, members=members)
     logger.info("%d of %d cells credible", (verdict.probability >= 0.5).sum(), len(cells))
     group = assign(cells, verdict.nats, members=members, seed=config.seed)
-    return assemble(ties, bursts, cells, verdict, list(signals), group)
+    found = assemble(ties, bursts, cells, verdict, list(signals), group)
+    return Judged(groups=found, ties=ties, bursts=bursts, cells=cells, nats=verdict.nats, life=life)
 
 
 def _sharing(ties: Ties, bursts: Bursts, cells: Cells) -> Signals:
