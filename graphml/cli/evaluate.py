@@ -9,7 +9,7 @@ import typer
 
 from graphml.cli import options
 from graphml.cli.asking import GraphOption
-from graphml.cli.graphs import report_card
+from graphml.cli.graphs import refuse_for_cards, report_card
 from graphml.cli.models import report_of
 from graphml.cli.output import chosen_format, emit
 from graphml.cli.progress import progress
@@ -41,6 +41,7 @@ def evaluate(
     from graphml.store.connect import connect
 
     if what != "rings" and graph is not None:
+        refuse_for_cards(graph, {"--as-of": as_of, "--store": store})
         report_card(graph, Path(what), format_=chosen_format(format_, out), out=out, quiet=quiet)
         return
     if what != "rings":

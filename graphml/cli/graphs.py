@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,20 @@ def report_card(card: Path, folder: Path, *, format_: str, out: Path | None, qui
     with progress(quiet=quiet):
         report = evaluate_graph(card, GraphModel.load(folder))
     print_rows(report.rows, format_, out)
+
+
+def refuse_for_cards(card: Path, given: Mapping[str, object]) -> None:
+    """Refuse options that a card's own split answers, or that are about a marketplace.
+
+    Raises:
+        UsageError: One is given.
+    """
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(
+                f"{option} is for a store, and {card} is a graph card",
+                hint="a card says by [split], masks or pairs what is asked when",
+            )
 
 
 def refuse_write(card: Path) -> None:

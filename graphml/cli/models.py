@@ -35,7 +35,7 @@ from graphml.cli.detector import (
     report_detector,
     train_blend,
 )
-from graphml.cli.graphs import refuse_write, score_card, train_card
+from graphml.cli.graphs import refuse_for_cards, refuse_write, score_card, train_card
 from graphml.cli.orders import refuse_for_orders, score_units, train_units, unit_of
 from graphml.cli.output import chosen_format, print_rows
 from graphml.cli.progress import progress, say
@@ -88,6 +88,13 @@ def train(
     url = options.store_url(store)
     folder = out or models_of(url, graph) / (kind if unit == "member" else "orders")
     if graph is not None:
+        refuse_for_cards(
+            graph,
+            {"--as-of": as_of, "--horizon": horizon, "--every": every,
+             "--negatives": None if negatives == "auto" else negatives,
+             "--unit": None if unit == "member" else unit,
+             "--method": None if method == "blend" else method},
+        )  # fmt: skip
         train_card(
             graph, kind, config, asking, folder=folder, format_=chosen, dry_run=dry_run, quiet=quiet
         )

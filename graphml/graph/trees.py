@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -75,3 +76,29 @@ class Sample:
     def edges(self) -> int:
         """Edges drawn, over all seeds."""
         return sum(block.edges for block in self.blocks)
+
+
+def without_hidden(sample: Sample, hidden: Mapping[EdgeType, np.ndarray[Any, Any]]) -> Sample:
+    """Return ``sample`` with degrees that do not count edges that its seeds must not see.
+
+    Args:
+        sample: Drawn without those edges.
+        hidden: By edge type how many of them each source has, int64 [sources].
+    """
+    blocks = []
+    for block in sample.blocks:
+        count = hidden.get(block.edge_type)
+        if count is not None:
+            inner = block.parent != SEEDS
+            parents = sample.blocks[block.parent].neighbor if inner else sample.seeds
+            block = replace(block, degree=block.degree - _gathered(count, parents))
+        blocks.append(block)
+    return replace(sample, blocks=tuple(blocks))
+
+
+def _gathered(count: np.ndarray[Any, Any], nodes: Any) -> Any:
+    if isinstance(nodes, np.ndarray):
+        return count[nodes.astype(np.int64)]
+    import torch
+
+    return torch.from_numpy(count).to(nodes.device)[nodes.long()]

@@ -25,6 +25,7 @@ from graphml.training.questions import everybody, seeds_of
 
 if TYPE_CHECKING:
     from graphml.store.base import GraphStore
+    from graphml.training.model import GraphModel
 
 Floats = NDArray[np.float64]
 
@@ -107,7 +108,7 @@ def explain_stored(
         UsageError: There is no such member by then, or the detector knows what came later.
     """
     _, graph = stored_graph(store, as_of)
-    check_moment(detector.name, detector.trained_until, as_of)
+    check_moment(detector, as_of)
     describer = Describer(graph.until(as_of))
     seeds = everybody(describer.graph, "member", microseconds(as_of), seed=detector.seed)
     scores = detector.probability(detector.risk(describer, seeds))
@@ -130,15 +131,16 @@ def reasons_text(explained: Explanation) -> str:
     return json.dumps(rows, ensure_ascii=False)
 
 
-def check_moment(name: str, trained_until: datetime, as_of: datetime) -> None:
-    """Refuse to ask a model about a moment before its training ended.
+def check_moment(model: FraudDetector | GraphModel, as_of: datetime) -> None:
+    """Refuse to ask a model about a moment before the last one that its training or choice knew.
 
     Raises:
         UsageError: It knows what came after ``as_of``.
     """
-    if trained_until > as_of:
+    known = max(model.trained_until, model.chosen_until)
+    if known > as_of:
         raise UsageError(
-            f"{name} knows what happened until {trained_until.isoformat()}, "
+            f"{model.name} knows what happened until {known.isoformat()}, "
             f"after {as_of.isoformat()}",
             hint="a later --as-of, or a model trained as of an earlier moment",
         )

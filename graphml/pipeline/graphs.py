@@ -124,6 +124,7 @@ def evaluate_graph(card: Path, model: GraphModel) -> Report:
             f"{card} asks about {' '.join(test.about)}",
             hint="the card that it was trained on",
         )
+    _require_known(model, given.asked, card)
     later = test.where(pl.col("as_of") >= model.chosen_until)
     if not len(later):
         raise UsageError(
@@ -133,6 +134,15 @@ def evaluate_graph(card: Path, model: GraphModel) -> Report:
     return evaluate(model, given.asked, later, seed=model.config.seed)
 
 
+def _require_known(model: GraphModel, graph: Graph, card: Path) -> None:
+    """Refuse a graph without the edges that a model was trained on."""
+    if missing := sorted(set(model.edge_types) - set(graph.edges)):
+        raise UsageError(
+            f"{card} has no {' '.join(missing[0])}, which {model.name} was trained on",
+            hint="the card that it was trained on",
+        )
+
+
 def score_graph(card: Path, model: GraphModel, *, as_of: datetime | None) -> tuple[Scores, Graph]:
     """Return the score of every node of the type asked about, as of ``as_of`` or the last edge, and the graph.
 
@@ -140,6 +150,7 @@ def score_graph(card: Path, model: GraphModel, *, as_of: datetime | None) -> tup
         UsageError: The model knows what comes after ``as_of``, or is about another type.
     """
     from graphml.graph.plain import build_plain_graph
+    from graphml.pipeline.explaining import check_moment
     from graphml.tables.graphsource import read_graph
     from graphml.tasks.plain import EPOCH
 
@@ -147,9 +158,8 @@ def score_graph(card: Path, model: GraphModel, *, as_of: datetime | None) -> tup
     if model.about[0] not in graph.nodes:
         raise UsageError(f"{card} has no {model.about[0]}", hint="the card that it was trained on")
     moment = EPOCH if graph.timeless else as_of or graph.events["time"].max()
-    if model.trained_until > moment:  # type: ignore[operator]
-        raise UsageError(
-            f"{model.name} knows what happened until {model.trained_until.isoformat()}",
-            hint="a later --as-of",
-        )
+    if graph.timeless and as_of is not None:
+        raise UsageError(f"{card} has no time, so there is no as_of", hint="without --as-of")
+    check_moment(model, moment)  # type: ignore[arg-type]
+    _require_known(model, graph, card)
     return model.score(graph, as_of=moment), graph  # type: ignore[arg-type]

@@ -145,10 +145,11 @@ def split_of(tables: Tables, what: What, asking: Asking, *, as_of: datetime) -> 
     """
     from graphml.tasks.split import cut_times, split_as_known
 
-    asking = replace(asking, negatives=_negatives(tables, asking, as_of=as_of))
     valid_from, test_from = asking.valid_from, asking.test_from
     if valid_from is None or test_from is None:
         valid_from, test_from = cut_times(labels_of(tables, what, asking, as_of=as_of))
+    # By what training knows: labels that came later may not decide what it learns from.
+    asking = replace(asking, negatives=_negatives(tables, asking, as_of=valid_from))
     split = split_as_known(
         lambda moment: labels_of(tables, what, asking, as_of=moment),
         valid_from=valid_from,
@@ -189,7 +190,7 @@ def score(
     from graphml.pipeline.explaining import check_moment
 
     tables, graph = stored_graph(store, as_of)
-    check_moment(model.name, model.trained_until, as_of)
+    check_moment(model, as_of)
     scores, reasons = _scored(model, graph, as_of, explained, capacity)
     recent = (
         tables.events.lazy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +16,7 @@ from graphml.schema import EdgeType
 from graphml.tables.frames import TIME
 from graphml.tables.graphlabels import Masks
 from graphml.tables.graphsource import GraphSource, Pairs
+from graphml.tables.rules import EARLIEST
 from graphml.tasks.labels import MICROSECOND, ROWS, Labels
 from graphml.tasks.split import Split, cut_times, filled, random_split, split_by_time
 
@@ -93,6 +95,7 @@ def link_split(source: GraphSource, *, batch_size: int, seed: int) -> tuple[Grap
         source, pairs = _in_orders(source, pairs, batch_size, np.random.default_rng(seed))
     else:
         pairs = _cut_off(pairs)
+        _require_order(pairs, source.name)
     parts = {
         name: _labels("link", _asked(getattr(pairs, name)), pairs.edge_type)
         for name in ("train", "valid", "test")
@@ -143,9 +146,10 @@ def _ends(source: GraphSource, node_type: str) -> list[pl.LazyFrame]:
 
 
 def _first(source: GraphSource, node_type: str) -> pl.DataFrame:
-    """Return since when each node exists: key, as_of."""
+    """Return when each node appears: key, as_of; edges that were there always tell of no moment."""
     rows = pl.concat(_ends(source, node_type)).drop_nulls("time")
-    return rows.group_by("key").agg(as_of=pl.col("time").min()).collect()
+    dated = pl.col("time").filter(pl.col("time") > EARLIEST).min()
+    return rows.group_by("key").agg(as_of=pl.coalesce(dated, pl.col("time").min())).collect()
 
 
 def _last(source: GraphSource) -> datetime:
@@ -176,23 +180,45 @@ def _cut_off(pairs: Pairs) -> Pairs:
     return replace(pairs, train=pairs.train.filter(~late), valid=pairs.train.filter(late))
 
 
+def _tie(edge_type: EdgeType) -> dict[str, pl.Expr]:
+    """Return what makes two pairs one: both ends; between nodes of one type whichever way they stand."""
+    if edge_type[0] != edge_type[2]:
+        return {"_one": pl.col("source"), "_other": pl.col("target")}
+    return {
+        "_one": pl.min_horizontal("source", "target"),
+        "_other": pl.max_horizontal("source", "target"),
+    }
+
+
+def _require_order(pairs: Pairs, name: str) -> None:
+    """Refuse pairs with time whose parts overlap: a report would be asked about a past that was learned."""
+    parts = ("train", "valid", "test")
+    for earlier, later in itertools.pairwise(parts):
+        last, first = getattr(pairs, earlier)["time"].max(), getattr(pairs, later)["time"].min()
+        if last is not None and first is not None and last >= first:
+            raise UsageError(
+                f"{name}: pairs of {earlier} come after the first pair of {later}",
+                hint='parts one after the other in time, or time = "none"',
+            )
+
+
 def _in_orders(
     source: GraphSource, pairs: Pairs, size: int, rng: np.random.Generator
 ) -> tuple[GraphSource, Pairs]:
-    ends = ["source", "target"]
-    rows = pairs.train.unique(ends).sort(ends)
-    rows = rows[rng.permutation(rows.height)]
+    ends, tie = ["source", "target"], _tie(pairs.edge_type)
+    rows = pairs.train.unique(ends).sort(ends).with_columns(**tie)
+    ties = rows.select(*tie).unique().sort(*tie)
+    ties = ties[rng.permutation(ties.height)]
     edges: Mapping[EdgeType, pl.DataFrame] = source.edges
+    known = edges[pairs.edge_type].with_columns(**tie)
     if not pairs.valid.height:
-        held = rows.head(int(HELD_OUT * rows.height))
+        held = ties.head(int(HELD_OUT * ties.height))
         _log.info("no pairs for validation: %d of train are, and no edges", held.height)
-        pairs = replace(pairs, valid=held)
-        rows = rows.tail(rows.height - held.height)
-        known = edges[pairs.edge_type].join(held, on=ends, how="anti", maintain_order="left")
-        edges = {**edges, pairs.edge_type: known}
-    rows = rows.with_columns(order_id=(pl.int_range(pl.len()) // size).cast(pl.String))
-    known = edges[pairs.edge_type].join(
-        rows.select(*ends, "order_id"), on=ends, how="left", maintain_order="left"
-    )
+        pairs = replace(pairs, valid=rows.join(held, on=[*tie], how="semi").drop(*tie))
+        ties = ties.tail(ties.height - held.height)
+        known = known.join(held, on=[*tie], how="anti", maintain_order="left")
+    ties = ties.with_columns(order_id=(pl.int_range(pl.len()) // size).cast(pl.String))
+    rows = rows.join(ties, on=[*tie], how="inner").sort("order_id", *ends).drop(*tie)
+    known = known.join(ties, on=[*tie], how="left", maintain_order="left").drop(*tie)
     pairs = replace(pairs, train=rows)
     return replace(source, edges={**edges, pairs.edge_type: known}, pairs=pairs), pairs

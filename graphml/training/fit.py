@@ -80,8 +80,8 @@ def fit(
         )
     device = device_of(config)
     with joined(device) as ranks:
-        trained_until: datetime = train.rows["as_of"].max()  # type: ignore[assignment]
-        past = graph if graph.timeless else graph.until(trained_until)
+        last: datetime = train.rows["as_of"].max()  # type: ignore[assignment]
+        past = graph if graph.timeless else graph.until(last)
         spec = fit_features(past, known=train.node_types[1:])  # a vector for each node linked to
         edge_types = _edge_types(past, config, train)
         reader = Reader(graph, spec, config, edge_types, device)
@@ -102,7 +102,7 @@ def fit(
             task=train.task,
             about=train.about,
             horizon=train.horizon,
-            trained_until=trained_until,
+            trained_until=train.rows.select(train.settled.max()).item(),
             chosen_until=valid.rows.select(valid.settled.max()).item(),
             correction=task.correction,
             metric=task.metric,

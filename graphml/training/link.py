@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from graphml.config import TrainConfig
 from graphml.errors import UsageError
+from graphml.graph.build import Graph, reverse
 from graphml.nn.tree import Tree
 from graphml.sampling.loader import ahead
 from graphml.sampling.negatives import Purchases, looked_at
@@ -99,6 +100,7 @@ class LinkTask:
         self._products = products.nodes[there]
         self._names = graph.nodes[self._product].keys
         self._valid = Ranking.of(reader, valid, config.seed)
+        self._edges = _Orders.of(graph, self._about) if graph.timeless else None
 
     def steps(self, epoch: int) -> list[Ints]:
         """Return the rows of each step of a pass: stretches of time in an order of chance."""
@@ -127,7 +129,10 @@ class LinkTask:
         bought, as_of = self._products[rows], int(seeds.as_of.min())
         rng = np.random.default_rng([self._config.seed, epoch, int(rows[0])])
         count = self._config.candidates
-        tree = self._reader.tree(self._member, seeds)
+        hidden = None
+        if self._edges is not None and seeds.order is not None:
+            hidden = self._edges.counted(int(seeds.order[0]))
+        tree = self._reader.tree(self._member, seeds, hidden=hidden)
         first = self._reader.graph.nodes[self._product].first
         seen = _there(looked_at(tree.sample, self._product), first, as_of)
         others = [
@@ -153,7 +158,7 @@ class LinkTask:
         place = np.searchsorted(candidates, bought)
         return LinkBatch(
             members=tree,
-            products=self._reader.tree(self._product, products),
+            products=self._reader.tree(self._product, products, hidden=hidden),
             bought=self._here(place),
             barred=self._here(self._barred(seeds, candidates, place)),
             expected=self._here(np.log(expected).astype(np.float32)),
@@ -200,3 +205,39 @@ class LinkTask:
 
 def _there(products: Ints, first: Ints, as_of: int) -> Ints:
     return products[first[products] <= as_of]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Orders:
+    """The edges of one type by order.
+
+    Attributes:
+        about: The type.
+        order: Codes, rising, int64 [edges].
+        ends: Source and target of each edge, int64 [edges].
+        counts: How many sources and targets there are.
+    """
+
+    about: EdgeType
+    order: Ints
+    ends: tuple[Ints, Ints]
+    counts: tuple[int, int]
+
+    @classmethod
+    def of(cls, graph: Graph, about: EdgeType) -> _Orders:
+        edges = graph.edges[about]
+        order = order_codes(graph)[edges.event].astype(np.int64)
+        rows = np.argsort(order, kind="stable")
+        source = np.repeat(np.arange(edges.sources), np.diff(edges.indptr))
+        counts = (len(graph.nodes[about[0]]), len(graph.nodes[about[2]]))
+        ends = (source[rows], edges.target[rows].astype(np.int64))
+        return cls(about=about, order=order[rows], ends=ends, counts=counts)
+
+    def counted(self, order: int) -> dict[EdgeType, Ints]:
+        """Return how many edges of an order each node has, for the type and its reverse."""
+        low, high = np.searchsorted(self.order, [order, order + 1])
+        types = (self.about, reverse(self.about))
+        return {
+            edge_type: np.bincount(end[low:high], minlength=count)
+            for edge_type, end, count in zip(types, self.ends, self.counts, strict=True)
+        }

@@ -45,8 +45,8 @@ class GraphModel:
         edge_types: That it knows.
         config: It was trained with.
         task, about, horizon: Of the labels.
-        trained_until: Last moment that any training label or column encoder saw.
-        chosen_until: Last moment that any validation label was about.
+        trained_until: Last moment that any training label knew of.
+        chosen_until: Last moment that any validation label knew of.
         correction: Added to logits, for the labels 0 that training left out.
         metric, validation: What it was chosen by, and how well it did.
         history: Loss and validation of each pass.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from graphml.config import TrainConfig
 from graphml.errors import ConfigError
 from graphml.graph.build import Graph
+from graphml.graph.trees import without_hidden
 from graphml.nn import ENCODERS
 from graphml.nn.features import encode
 from graphml.nn.heads import LinkHead, NodeHead
@@ -17,7 +19,7 @@ from graphml.nn.spec import FeatureSpec
 from graphml.nn.tables import Tables
 from graphml.nn.tree import Tree
 from graphml.schema import EdgeType
-from graphml.training.questions import Sampler, Seeds
+from graphml.training.questions import Ints, Sampler, Seeds
 
 
 class Network(nn.Module):
@@ -81,13 +83,17 @@ class Reader:
         self._tables = Tables(graph, encode(graph, spec), device)
         self._samplers: dict[str, Sampler] = {}
 
-    def tree(self, node_type: str, seeds: Seeds) -> Tree:
-        """Return the trees around seeds of one type."""
+    def tree(
+        self, node_type: str, seeds: Seeds, *, hidden: Mapping[EdgeType, Ints] | None = None
+    ) -> Tree:
+        """Return the trees around seeds of one type; no degree counts the ``hidden`` edges."""
         if node_type not in self._samplers:
             self._samplers[node_type] = Sampler(
                 self.graph, node_type, self._config.sample, self.device, self._edge_types
             )
         sample = self._samplers[node_type].sample(seeds)
+        if hidden:
+            sample = without_hidden(sample, hidden)
         return Tree(sample, self._tables, self.device)
 
     def precision(self) -> torch.autocast:

@@ -108,3 +108,10 @@ def test_what_a_graph_card_cannot_do_is_said_in_one_line(library):
     assert "declares no labels" in done.stderr
     done = run(library, "train", "fraud", "--graph", "library.toml", "--dry-run")
     assert "would train on" in done.stderr
+    for option, value in (
+        ("--as-of", "2024-01-01T00:00:00Z"),
+        ("--unit", "order"),
+        ("--method", "network"),
+    ):
+        done = run(library, "train", "fraud", "--graph", "library.toml", option, value, code=2)
+        assert f"{option} is for a store" in done.stderr

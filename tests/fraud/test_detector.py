@@ -16,6 +16,7 @@ from graphml.errors import UsageError
 from graphml.fraud.detector import CARD, FraudDetector
 from graphml.fraud.fitting import Fitted, _chosen, fit_detector, report_rows, weighed
 from graphml.graph.build import build_graph
+from graphml.pipeline.explaining import check_moment
 from graphml.pipeline.fraud import detector_labels, moments_of
 from graphml.tables.synthetic import make_marketplace
 from graphml.training.metrics import average_precision
@@ -185,3 +186,12 @@ def test_an_absent_or_damaged_model_is_told_in_one_line(tmp_path):
     (tmp_path / CARD).write_text("{")
     with pytest.raises(UsageError, match="damaged"):
         FraudDetector.load(tmp_path)
+
+
+def test_a_moment_that_training_or_choice_knew_the_future_of_is_refused():
+    detector = fitted().detector
+    assert detector.trained_until < detector.chosen_until
+    check_moment(detector, detector.chosen_until)
+    for known in (detector.trained_until, detector.chosen_until - timedelta(microseconds=1)):
+        with pytest.raises(UsageError, match="knows what happened until"):
+            check_moment(detector, known)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphml.errors import UsageError
-from graphml.tasks.plain import EPOCH, link_split, node_split
+from graphml.schema import plain_schema
+from graphml.tasks.plain import EPOCH, _first, link_split, node_split
 from tests.tasks.plain_graphs import KNOWS, VISITS, clubs, day, edges, people, visits
 
 
@@ -153,3 +155,38 @@ def test_a_card_that_asks_nothing_says_what_is_missing(split, said):
 def test_fixtures_are_what_they_say():
     assert edges([("a", "b", None)]).height == 1
     assert people(FRIENDS, SAID).edges[KNOWS].height == 4
+
+
+def test_pairs_of_one_node_type_are_one_whichever_way_they_stand():
+    ring = [(f"p-{n}", f"p-{(n * 7 + 3) % 40}", None) for n in range(40)]
+    both = ring + [(b, a, None) for a, b, _ in ring]
+    schema = plain_schema(("person",), (KNOWS,))
+    source = replace(
+        visits(both, test=[("p-1", "p-2", None)]),
+        schema=schema,
+        nodes={"person": pl.DataFrame(schema={"key": pl.String()})},
+        edges={KNOWS: edges(both)},
+    )
+    source = replace(source, pairs=replace(source.pairs, edge_type=KNOWS))
+    rest, split = link_split(source, batch_size=5, seed=0)
+    known = {frozenset(pair) for pair in ends(rest.edges[KNOWS])}
+    assert not {frozenset(pair) for pair in ends(split.valid.rows)} & known
+    orders: dict[frozenset[str], set[str]] = {}
+    for one, other, order in rest.edges[KNOWS].select("source", "target", "order_id").rows():
+        orders.setdefault(frozenset((one, other)), set()).add(order)
+    assert all(len(found) == 1 for found in orders.values())
+
+
+def test_parts_with_time_that_overlap_are_refused():
+    train = [("u-1", "i-1", day(1)), ("u-2", "i-1", day(9))]
+    source = visits(train, valid=[("u-1", "i-2", day(5))], test=[("u-2", "i-2", day(12))])
+    with pytest.raises(UsageError, match="pairs of train come after the first pair of valid"):
+        link_split(source, batch_size=2, seed=0)
+
+
+def test_edges_that_were_there_always_do_not_say_when_a_node_appears():
+    always = datetime(1970, 1, 1, tzinfo=UTC)
+    knows = [("ann", "bob", always), ("bob", "cy", day(3)), ("dee", "dee", always)]
+    said = [("ann", 1, day(9)), ("bob", 0, day(9)), ("cy", 1, day(9)), ("dee", 0, day(9))]
+    rows = _first(people(knows, said), "person")
+    assert dict(rows.rows()) == {"ann": always, "bob": day(3), "cy": day(3), "dee": always}

@@ -271,3 +271,11 @@ def test_a_step_with_fewer_rows_than_processes_is_left_out_for_all_of_them():
     ]
     assert all(len(share) for share in shares)
     assert [len(p) for p in steps_for(parts, Ranks())] == [7, 1, 2]
+
+
+def test_a_model_says_until_when_its_answers_were_known():
+    part = split("fraud")
+    model = fit(graph(), part.train, part.valid, replace(SMALL, epochs=1))
+    assert model.trained_until == part.train.rows.select(part.train.settled.max()).item()
+    assert model.chosen_until == part.valid.rows.select(part.valid.settled.max()).item()
+    assert model.trained_until > part.train.rows["as_of"].max()

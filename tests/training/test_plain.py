@@ -12,6 +12,7 @@ import torch
 from graphml.config import SampleConfig, TrainConfig
 from graphml.errors import UsageError
 from graphml.graph.plain import build_plain_graph
+from graphml.graph.trees import SEEDS
 from graphml.nn.features import fit_features
 from graphml.sampling.temporal import order_codes
 from graphml.tasks.plain import EPOCH, link_split, node_split
@@ -110,9 +111,20 @@ def test_no_tree_of_a_batch_has_an_edge_of_the_batch_and_no_candidate_is_linked_
         assert len(own) == 1
         for tree in (batch.members, batch.products):
             for block in tree.sample.blocks:
-                seen = orders[graph.edges[block.edge_type].event[block.position]]
+                around = graph.edges[block.edge_type]
+                seen = orders[around.event[block.position]]
                 met += len(seen)
                 assert not own & set(seen.tolist())
+                parents = (
+                    tree.sample.seeds
+                    if block.parent == SEEDS
+                    else tree.sample.blocks[block.parent].neighbor
+                )
+                left = [
+                    sum(code not in own for code in orders[around.event[around.of(int(node))]])
+                    for node in parents
+                ]
+                assert block.degree.tolist() == left, "what is hidden is not counted either"
         # All that a user visits is barred, but the pair that is asked about.
         users = task._members.nodes[part]
         candidates = batch.products.sample.seeds
