@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import polars as pl
@@ -148,12 +148,20 @@ def test_probabilities_keep_the_order_of_risk_whatever_share_is_found():
     assert (p >= fitted().detector.calibrator.apply(risk)).all()
 
 
-def test_the_blend_stays_unless_another_is_better_by_a_standard_error():
-    methods = ["blend", "structure", "aggregates"]
-    close = {"blend": 0.60, "structure": 0.64, "aggregates": 0.2}
-    assert _chosen(close, methods, accused=50) == "blend"
-    assert _chosen(close, methods, accused=50_000) == "structure"
-    assert _chosen({**close, "structure": 0.8}, methods, accused=50) == "structure"
+def test_the_blend_stays_unless_another_surely_finds_more():
+    part = fitted().test
+    count = len(part.y)
+    accused = np.flatnonzero(part.y == 1)
+    rng = np.random.default_rng(0)
+    noise = rng.random(count) / 100
+    half, more, all_ = noise.copy(), noise.copy(), noise.copy()
+    half[accused[: len(accused) // 2]] += 1
+    more[accused[: len(accused) // 2 + 1]] += 1
+    all_[accused] += 1
+    choose = partial(_chosen, part, capacity=0.05, seed=0)
+    assert choose({"blend": half, "structure": more}) == "blend"
+    assert choose({"blend": half, "structure": all_, "aggregates": noise}) == "structure"
+    assert choose({"blend": all_, "structure": half}) == "blend"
 
 
 def test_weights_are_what_log_odds_are_multiplied_by():
