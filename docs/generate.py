@@ -142,7 +142,7 @@ def aggregates() -> Iterator[str]:
 
     yield "# Aggregates\n"
     yield "Named numbers about a member as of a moment, and (`order_…`) about an order or review before it is"
-    yield "placed. Nothing later than the moment shows in any of them; \"by then\" is by that moment, inclusive.\n"
+    yield 'placed. Nothing later than the moment shows in any of them; "by then" is by that moment, inclusive.\n'
     yield aggregates_table()
 
 
