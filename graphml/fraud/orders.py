@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import shutil
@@ -179,7 +178,7 @@ class OrderModel:
             StoreError: The disk is full; what was there before stays.
             StorePermissionError: The folder may not be written.
         """
-        kept = {bar: _digest(model) for bar, model in self.trees.items()}
+        kept = {bar: model.digest for bar, model in self.trees.items()}
         about = {
             "format": FORMAT,
             "trees": kept,
@@ -273,10 +272,6 @@ def _blended(trees: Floats, features: Features) -> Floats:
     return result
 
 
-def _digest(model: TreeModel) -> str:
-    return hashlib.sha256(model.text.encode("ascii")).hexdigest()
-
-
 def _trees_folder(bar: Bar, digest: str) -> str:
     return f"{bar}-{digest[:16]}"
 
@@ -285,7 +280,7 @@ def _read(folder: Path, about: dict[str, Any]) -> OrderModel:
     trees: dict[Bar, TreeModel] = {}
     for bar in BARS:
         trees[bar] = TreeModel.load(folder / _trees_folder(bar, about["trees"][bar]))
-        if _digest(trees[bar]) != about["trees"][bar]:
+        if trees[bar].digest != about["trees"][bar]:
             raise ValueError(f"the trees of {bar} are not those it was written with")
         if trees[bar].names != BAR_COLUMNS[bar]:
             raise ValueError(f"the trees of {bar} know other columns")

@@ -78,7 +78,7 @@ class Manifest:
             command=command,
             versions=versions(),
             settings=plain,
-            settings_digest=_digest(plain),
+            settings_digest=digest(plain),
             data_fingerprint=data,
             as_of=as_of,
             seed=seed,
@@ -113,7 +113,7 @@ def fingerprint(tables: Tables) -> str:
     """Return 64 bits in hex of which events ``tables`` holds, whatever their order."""
     events = tables.events
     mixed = events.select("event_id", "time").hash_rows(seed=1).reinterpret(signed=True)
-    return _digest([events.height, int(mixed.sum() or 0), tables.labels.height])
+    return digest([events.height, int(mixed.sum() or 0), tables.labels.height])
 
 
 def _plain(value: Any) -> Any:
@@ -126,6 +126,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """Return 64 bits in hex of what JSON makes of ``value``; what it does not know counts as text."""
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

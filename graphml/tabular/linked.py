@@ -8,21 +8,12 @@ import numba
 import numpy as np
 
 from graphml.tabular.moments import DAY, after
-from graphml.tabular.registry import Aggregate, Group, Values
+from graphml.tabular.registry import Group, Values, aggregates_of
 
 _OUT, _IN = 1, 2
 
 
-def _link(name: str, definition: str, code: str | None = None, reason: str | None = None) -> Aggregate:  # fmt: skip
-    return Aggregate(
-        name=name,
-        group="links",
-        definition=definition,
-        reason=reason,
-        code=code,
-        relations=("links",),
-    )
-
+_link = aggregates_of("links", "links")
 
 _LINKS = (
     _link("links_out", "Links (referrals, gifts, transfers) from the member to others by then."),

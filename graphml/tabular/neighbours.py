@@ -9,7 +9,7 @@ import numpy as np
 
 from graphml.graph.nodes import NEVER
 from graphml.tabular.moments import DAY, after, taken, visible
-from graphml.tabular.registry import IDENTIFIERS, RELATION, Aggregate, Group, Values
+from graphml.tabular.registry import IDENTIFIERS, RELATION, Group, Values, aggregates_of
 from graphml.tabular.seats import BUYS, PURCHASE, RELATIONS, REVIEWS
 
 RECENT = 64
@@ -20,16 +20,8 @@ VALUES = 8
 """Identifiers of a neighbour, of each type, that are looked at; those joined last."""
 
 
-def _of(name: str, definition: str, code: str | None = None, reason: str | None = None, group: str = "neighbours") -> Aggregate:  # fmt: skip
-    return Aggregate(
-        name=name,
-        group=group,
-        definition=definition,
-        reason=reason,
-        code=code,
-        relations=tuple(RELATION[name] for name in IDENTIFIERS),
-    )
-
+_by = tuple(RELATION[name] for name in IDENTIFIERS)
+_of, _two_hop = aggregates_of("neighbours", *_by), aggregates_of("two_hop", *_by)
 
 _AGGREGATES = (
     _of("neighbours", f"Different other members on the member's identifiers by then; the {RECENT} identifiers of each type used last, the {RECENT} members who joined each last.", "CONNECTED", "{value:.0f} other members share an identifier"),
@@ -49,9 +41,9 @@ _AGGREGATES = (
     _of("neighbours_bought_jaccard", "Largest overlap of products bought: those of both over those of either."),
     _of("neighbours_bought", "Neighbours who bought a product that the member bought.", "PURCHASES_IN_STEP", "{value:.0f} members who share an identifier bought the same product"),
     _of("neighbours_reviewed", "Neighbours who reviewed a product that the member reviewed.", "REVIEWS_IN_STEP", "{value:.0f} members who share an identifier reviewed the same product"),
-    _of("two_hop", f"Different members who share an identifier with a neighbour, but none with the member; {RECENT} neighbours, the {VALUES} identifiers of each type they joined last, those of more than {HUB} other members left out.", group="two_hop"),
-    _of("two_hop_flagged", "Those of them known as fraudulent by then.", "FRAUD_TWO_STEPS_AWAY", "{value:.0f} members of known fraud two steps away", group="two_hop"),
-    _of("two_hop_flagged_share", "Share of them known as fraudulent by then.", "FRAUD_TWO_STEPS_AWAY", "share of known fraud two steps away: {value:.2f}", group="two_hop"),
+    _two_hop("two_hop", f"Different members who share an identifier with a neighbour, but none with the member; {RECENT} neighbours, the {VALUES} identifiers of each type they joined last, those of more than {HUB} other members left out."),
+    _two_hop("two_hop_flagged", "Those of them known as fraudulent by then.", "FRAUD_TWO_STEPS_AWAY", "{value:.0f} members of known fraud two steps away"),
+    _two_hop("two_hop_flagged_share", "Share of them known as fraudulent by then.", "FRAUD_TWO_STEPS_AWAY", "share of known fraud two steps away: {value:.2f}"),
 )  # fmt: skip
 _WIDTH = len(_AGGREGATES)
 _TWO_HOP = 17

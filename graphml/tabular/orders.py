@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from graphml.graph.nodes import NEVER
 from graphml.tabular.moments import DAY, HOUR, came, came_flagged, taken, visible
-from graphml.tabular.registry import IDENTIFIERS, RELATION, Aggregate, Group, Values
+from graphml.tabular.registry import IDENTIFIERS, RELATION, Aggregate, Group, Values, aggregates_of
 from graphml.tabular.seats import BUYS, PURCHASE, RELATIONS, REVIEW, REVIEWS
 from graphml.tabular.spending import counts_in
 
@@ -34,15 +34,7 @@ class OrderRows(NamedTuple):
     place: NDArray[np.int64]
 
 
-def _of(name: str, definition: str, code: str | None = None, reason: str | None = None, *relations: str) -> Aggregate:  # fmt: skip
-    return Aggregate(
-        name=f"order_{name}",
-        group="order",
-        definition=definition,
-        reason=reason,
-        code=code,
-        relations=relations or ("purchase", "review"),
-    )
+_of = aggregates_of("order", "purchase", "review", prefix="order_")
 
 
 def _of_identifier(name: str) -> tuple[Aggregate, ...]:

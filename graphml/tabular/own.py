@@ -10,7 +10,7 @@ import numpy as np
 from graphml.graph.nodes import NEVER
 from graphml.schema import KINDS
 from graphml.tabular.moments import DAY, HOUR, visible
-from graphml.tabular.registry import Aggregate, Group, Values
+from graphml.tabular.registry import Aggregate, Group, Values, aggregates_of
 from graphml.tabular.seats import PURCHASE
 
 MINUTE = HOUR // 60
@@ -87,11 +87,7 @@ def fill_counts(index: Any, rows: Any, table: Values, column: int) -> None:
                         values[of_kind] += 1
 
 
-def _time(name: str, definition: str, code: str | None = None, reason: str | None = None, *kinds: str) -> Aggregate:  # fmt: skip
-    return Aggregate(
-        name=name, group="own", definition=definition, reason=reason, code=code, relations=kinds
-    )
-
+_time = aggregates_of("own")
 
 _TIMES = (
     _time("age_days", "Days since the member's first record.", "NEW_ACCOUNT", "account {value:.1f} days old by then"),

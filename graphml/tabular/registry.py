@@ -47,6 +47,34 @@ class Aggregate:
     relations: tuple[str, ...] = ()
 
 
+def aggregates_of(group: str, *usual: str, prefix: str = "") -> Callable[..., Aggregate]:
+    """Return what makes aggregates of a group: of name, definition, code, reason and relations.
+
+    Args:
+        group: As in ``Aggregate``.
+        usual: Relations of those that name none.
+        prefix: Of all names.
+    """
+
+    def make(
+        name: str,
+        definition: str,
+        code: str | None = None,
+        reason: str | None = None,
+        *relations: str,
+    ) -> Aggregate:
+        return Aggregate(
+            name=prefix + name,
+            group=group,
+            definition=definition,
+            reason=reason,
+            code=code,
+            relations=relations or usual,
+        )
+
+    return make
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Group:
     """Aggregates that one loop works out.

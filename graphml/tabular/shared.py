@@ -8,7 +8,15 @@ import numba
 import numpy as np
 
 from graphml.tabular.moments import DAY, HOUR, after, came, came_flagged, taken, visible
-from graphml.tabular.registry import IDENTIFIERS, PLURAL, RELATION, Aggregate, Group, Values
+from graphml.tabular.registry import (
+    IDENTIFIERS,
+    PLURAL,
+    RELATION,
+    Aggregate,
+    Group,
+    Values,
+    aggregates_of,
+)
 from graphml.tabular.seats import BUYS, RELATIONS
 
 _EACH = 6
@@ -29,16 +37,7 @@ def _of_identifier(name: str) -> tuple[Aggregate, ...]:
     )  # fmt: skip
 
 
-def _of_all(name: str, definition: str, code: str | None = None, reason: str | None = None) -> Aggregate:  # fmt: skip
-    return Aggregate(
-        name=name,
-        group="shared",
-        definition=definition,
-        reason=reason,
-        code=code,
-        relations=tuple(RELATION[name] for name in IDENTIFIERS),
-    )
-
+_of_all = aggregates_of("shared", *(RELATION[name] for name in IDENTIFIERS))
 
 _ALL = (
     _of_all("identifiers", "Different identifiers of all types that the member had used by then."),

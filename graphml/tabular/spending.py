@@ -8,20 +8,10 @@ import numba
 import numpy as np
 
 from graphml.tabular.moments import DAY, visible
-from graphml.tabular.registry import Aggregate, Group, Values
+from graphml.tabular.registry import Group, Values, aggregates_of
 from graphml.tabular.seats import PURCHASE, REFUND
 
-
-def _of(name: str, definition: str, code: str | None = None, reason: str | None = None, *kinds: str) -> Aggregate:  # fmt: skip
-    return Aggregate(
-        name=name,
-        group="spending",
-        definition=definition,
-        reason=reason,
-        code=code,
-        relations=kinds or ("purchase",),
-    )
-
+_of = aggregates_of("spending", "purchase")
 
 _AGGREGATES = (
     _of("currencies", "Different currencies of the member's purchases with an amount.", "CURRENCIES", "paid in {value:.0f} currencies"),

@@ -128,6 +128,11 @@ class TreeModel:
         result[:, -1] += self.correction
         return result
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the trees' text, in hex."""
+        return hashlib.sha256(self.text.encode("ascii")).hexdigest()
+
     def save(self, folder: Path) -> None:
         """Write the model into ``folder``, in place of one there; no pickle.
 
@@ -138,8 +143,7 @@ class TreeModel:
             StoreError: The disk is full; what was there before stays.
             StorePermissionError: The folder may not be written.
         """
-        content = self.text.encode("ascii")
-        digest = hashlib.sha256(content).hexdigest()
+        digest = self.digest
         about = {
             "format": FORMAT,
             "trees": digest,
@@ -151,7 +155,7 @@ class TreeModel:
         with clear_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             kept = folder / _trees_file(digest)
-            replace_file(kept, content)
+            replace_file(kept, self.text.encode("ascii"))
             replace_file(folder / _ABOUT, json.dumps(about, indent=1).encode("ascii"))
             for old in folder.glob(_trees_file("*")):
                 if old != kept:

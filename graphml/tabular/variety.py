@@ -8,20 +8,10 @@ import numba
 import numpy as np
 
 from graphml.tabular.moments import visible
-from graphml.tabular.registry import Aggregate, Group, Values
+from graphml.tabular.registry import Group, Values, aggregates_of
 from graphml.tabular.seats import PURCHASE
 
-
-def _of(name: str, definition: str, code: str | None = None, reason: str | None = None) -> Aggregate:  # fmt: skip
-    return Aggregate(
-        name=name,
-        group="variety",
-        definition=definition,
-        reason=reason,
-        code=code,
-        relations=("purchase",),
-    )
-
+_of = aggregates_of("variety", "purchase")
 
 _AGGREGATES = (
     *(

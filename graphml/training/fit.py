@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,6 +22,7 @@ from graphml.nn.features import fit_features
 from graphml.nn.spec import FeatureSpec
 from graphml.sampling.temporal import fanouts
 from graphml.schema import EdgeType
+from graphml.store.provenance import digest
 from graphml.tasks.labels import Labels
 from graphml.training.keeper import STATE, Clock, Keeper, Progress
 from graphml.training.link import LinkTask
@@ -89,9 +89,9 @@ def fit(
         task: Task = kind(reader, train, valid, config)
         network = _new_network(spec, edge_types, config, train).to(device)
         about = {
-            "settings": _digest(asdict(config)),
+            "settings": digest(asdict(config)),
             "data": _data_digest(graph, train, valid),
-            "spec": _digest(spec.to_json()),
+            "spec": digest(spec.to_json()),
         }
         progress = _loop(network, task, config, ranks, folder, about)
         model = GraphModel(
@@ -277,11 +277,6 @@ def _cuda(network: Network) -> list[int]:
     return sorted({p.device.index or 0 for p in network.parameters() if p.is_cuda})
 
 
-def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
 def _data_digest(graph: Graph, train: Labels, valid: Labels) -> str:
     ends = {column: None for spec in graph.schema.edges for column in spec.ends}
     rows = graph.events.select("event_id", "time", *ends).hash_rows(seed=1).reinterpret(signed=True)
@@ -289,4 +284,4 @@ def _data_digest(graph: Graph, train: Labels, valid: Labels) -> str:
     for labels in (train, valid):
         asked = labels.rows.hash_rows(seed=2).reinterpret(signed=True)
         parts += [len(labels), int(asked.sum() or 0)]
-    return _digest(parts)
+    return digest(parts)
