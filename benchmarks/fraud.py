@@ -115,7 +115,7 @@ def _few_row(markets: Sequence[dict[str, Any]]) -> list[str]:
         row["average_precision"]
         for market in markets
         for row in market["methods"]
-        if row["method"] == market["chosen"].replace("-", " ")
+        if row["method"] == market["chosen"]
     ]
     return [*cells, f"{mean(shipped):.3f}"]
 

@@ -19,7 +19,7 @@ import polars as pl
 from benchmarks.processes import peak_rss_mb
 from graphml.config import FraudConfig, TrainConfig
 from graphml.fraud.fitting import Fitted, fit_detector
-from graphml.graph.build import Graph, build_graph
+from graphml.graph.build import build_graph
 from graphml.pipeline.fraud import detector_labels
 from graphml.rings.evaluate import read_truth
 from graphml.tables.frames import TABLES, TIME, Tables
@@ -62,9 +62,9 @@ def main() -> None:
                 "members": len(test),
                 "fraudulent": int(test.rows["y"].sum()),
                 "accused": accused["member_id"].n_unique(),
-                "chosen": fitted.detector.method,
+                "chosen": fitted.chosen,
                 "methods": measured_methods(fitted, owners, config),
-                "ece": calibration(fitted, graph),
+                "ece": calibration(fitted),
                 "seconds": seconds,
                 "peak_rss_mb": peak_rss_mb(),
             }
@@ -123,7 +123,7 @@ def measured_methods(
     assert fitted.test is not None
     y = fitted.test.y
     _, owner = np.unique(owners, return_inverse=True)
-    chosen = fitted.scores[fitted.detector.method.replace("-", " ")]
+    chosen = fitted.scores[fitted.chosen]
 
     def precision(rows: np.ndarray, scores: np.ndarray) -> float:
         return average_precision(y[rows], scores)
@@ -147,10 +147,10 @@ def measured_methods(
     return result
 
 
-def calibration(fitted: Fitted, graph: Graph) -> float:
+def calibration(fitted: Fitted) -> float:
     """Return the expected calibration error of the detector's probabilities of fraud, 15 equal masses."""
     assert fitted.test is not None
-    risk = fitted.scores[fitted.detector.method.replace("-", " ")]
+    risk = fitted.scores[fitted.chosen]
     return expected_calibration_error(fitted.detector.probability(risk), fitted.test.y)
 
 

@@ -159,7 +159,7 @@ def score(
     debug: options.DebugOption = False,
 ) -> None:
     """Score every member with a trained model, riskiest first; of a graph card, every node asked about."""
-    from graphml.pipeline.training import score as score_store
+    from graphml.pipeline.scoring import score as score_store
     from graphml.store.connect import connect
 
     if what != "fraud":

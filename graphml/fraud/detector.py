@@ -37,7 +37,7 @@ class FraudDetector:
     """A ``Model`` of members: weighted log-odds of its parts, made into a probability.
 
     Attributes:
-        weights: By part: ``structure``, ``trees``, ``network``; 0 for one that does not count.
+        weights: By part that counts: ``structure``, ``trees``, ``network``.
         trees: On aggregates; ``None`` where there were too few labels.
         network: ``None`` where it did not help.
         calibrator: From the weighted sum to the probability of being accused in time.
@@ -102,19 +102,19 @@ class FraudDetector:
         """Return the weighted log-odds of members at their moments, float64 [seeds]."""
         described = describer.members(seeds.nodes, seeds.as_of)
         network = None
-        if self.network is not None and self.weights.get("network", 0):
+        if self.network is not None:
             network = ask_network(self.network, describer.graph, seeds)
         return self.weighed(described, network)
 
     def weighed(self, described: Described, network: Floats | None = None) -> Floats:
         """Return the weighted log-odds of what is described, float64 [rows]."""
-        total = self.weights.get("structure", 0.0) * described.suspicion
-        if self.trees is not None and self.weights.get("trees", 0):
-            trees = self.trees.predict(described.features.values, names=described.features.names)
-            total = total + self.weights["trees"] * trees
+        told = {"structure": described.suspicion}
+        if self.trees is not None and "trees" in self.weights:
+            features = described.features
+            told["trees"] = self.trees.predict(features.values, names=features.names)
         if network is not None:
-            total = total + self.weights["network"] * network
-        return total
+            told["network"] = network
+        return weighed(told, self.weights)
 
     def probability(self, risk: Floats) -> Floats:
         """Return the probability of fraud, found or not, in (0, 1), of weighted log-odds."""
@@ -194,6 +194,12 @@ class FraudDetector:
             raise UsageError(
                 f"{folder / CARD} is damaged", hint="train again into another folder"
             ) from error
+
+
+def weighed(told: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:
+    """Return the weighted sum of the parts' log-odds, float64 [rows]."""
+    result: Floats = np.sum([weight * told[part] for part, weight in weights.items()], axis=0)
+    return result
 
 
 def ask_network(network: GraphModel, graph: Graph, seeds: Seeds) -> Floats:

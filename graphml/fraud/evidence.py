@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from graphml.graph.build import Graph
 from graphml.rings.membership import Membership, membership
-from graphml.tabular.aggregates import AsOf, Features
+from graphml.tabular.aggregates import AGGREGATES, AsOf, Features
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -94,6 +94,6 @@ def _hushed(name: str) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def flat_columns(features: Features, groups: dict[str, str]) -> NDArray[np.bool_]:
-    """Return which columns look at a member alone; ``groups`` names each column's group."""
-    return np.array([groups[name] in OWN for name in features.names])
+def flat_columns(features: Features) -> NDArray[np.bool_]:
+    """Return which columns look at a member alone, bool [names]."""
+    return np.array([AGGREGATES[name].group in OWN for name in features.names])

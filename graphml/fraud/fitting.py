@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphml.config import FraudConfig, TrainConfig
-from graphml.fraud.detector import FraudDetector, ask_network
+from graphml.fraud.detector import FraudDetector, ask_network, weighed
 from graphml.fraud.evidence import Described, Describer, flat_columns
 from graphml.graph.build import Graph
-from graphml.tabular.aggregates import AGGREGATES, Features
+from graphml.tabular.aggregates import Features
 from graphml.tabular.calibration import Calibrator, fit_calibrator
 from graphml.tabular.trees import TreeConfig, TreeModel, fit_trees
 from graphml.tasks.labels import Labels
 from graphml.training.bootstrap import interval, paired_interval
+from graphml.training.fit import fit
 from graphml.training.metrics import auroc, average_precision, recall_at_share
-from graphml.training.model import GraphModel
 from graphml.training.questions import Seeds, seeds_of
 
 Floats = NDArray[np.float64]
@@ -35,6 +35,8 @@ BLENDS: Mapping[str, Mapping[str, float]] = {
     "network": {"network": 1.0},
 }
 """What may ship, by the weight of each part's log-odds; the first unless another is clearly better."""
+BARS: Mapping[str, Mapping[str, float]] = {"flat": {"flat": 1.0}}
+"""What is beside them in the report and never ships."""
 FEWEST = 10
 """With fewer accused members to learn from or to choose by, candidate rings alone are the model."""
 
@@ -69,12 +71,14 @@ class Fitted:
 
     Attributes:
         detector: The method chosen.
+        chosen: Its name among the methods.
         validation: By method: share of the accused among the members that can be reviewed.
         scores: By method: the log-odds of the test part's rows.
         test: The test part; ``None`` without.
     """
 
     detector: FraudDetector
+    chosen: str
     validation: Mapping[str, float]
     scores: Mapping[str, Floats]
     test: Part | None
@@ -121,25 +125,19 @@ def fit_detector(
     else:
         parts |= _trees(learn, choose, config, complete=complete)
         if network is not None:
-            parts["network"] = _network(graph, train, valid, network)
+            parts["network"] = fit(graph, train, valid, network)
     asked = {"valid": choose}
     if test is not None:
         asked["test"] = Part.of(describer, test, seed=config.seed)
-    told = {name: _log_odds(parts, part, graph) for name, part in asked.items()}
-    methods = {name: w for name, w in BLENDS.items() if set(w) <= set(parts)}
-    found = {
-        name: _recall(choose, weighed(told["valid"], w), config.capacity)
-        for name, w in methods.items()
-    }
-    if "flat" in parts:
-        found["flat"] = _recall(choose, told["valid"]["flat"], config.capacity)
-    chosen = next(iter(methods))
+    scores = {name: _scores(parts, part, graph) for name, part in asked.items()}
+    ranked = {name: scores["valid"][name] for name in BLENDS if name in scores["valid"]}
+    found = {name: _recall(choose, some, config.capacity) for name, some in scores["valid"].items()}
+    chosen = next(iter(ranked))
     if choose.y.any():
-        ranked = {name: weighed(told["valid"], w) for name, w in methods.items()}
         chosen = _chosen(choose, ranked, capacity=config.capacity, seed=config.seed)
     _log.info("%s: %.3f of the accused within capacity", chosen, found[chosen])
-    calibrator, share = _calibrated(choose, weighed(told["valid"], methods[chosen]), complete)
-    weights = methods[chosen]
+    calibrator, share = _calibrated(choose, ranked[chosen], complete)
+    weights = BLENDS[chosen]
     detector = FraudDetector(
         weights=weights,
         trees=parts.get("trees"),
@@ -153,18 +151,13 @@ def fit_detector(
         seed=config.seed,
         digests=digests,
     )
-    scores: dict[str, Floats] = {}
-    if test is not None:
-        scores = {name: weighed(told["test"], w) for name, w in methods.items()}
-        if "flat" in parts:
-            scores["flat"] = told["test"]["flat"]
-    return Fitted(detector=detector, validation=found, scores=scores, test=asked.get("test"))
-
-
-def weighed(told: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:
-    """Return the weighted sum of the parts' log-odds, float64 [rows]."""
-    result: Floats = np.sum([weight * told[part] for part, weight in weights.items()], axis=0)
-    return result
+    return Fitted(
+        detector=detector,
+        chosen=chosen,
+        validation=found,
+        scores=scores.get("test", {}),
+        test=asked.get("test"),
+    )
 
 
 def report_rows(fitted: Fitted, *, capacity: float, seed: int) -> list[dict[str, Any]]:
@@ -174,8 +167,7 @@ def report_rows(fitted: Fitted, *, capacity: float, seed: int) -> list[dict[str,
     method has above the row's. Average precision counts the never accused as innocent.
     """
     assert fitted.test is not None
-    part = fitted.test
-    best = fitted.detector.method.replace("-", " ")
+    part, best = fitted.test, fitted.chosen
 
     def recall(rows: Ints, scores: Floats) -> float:
         return recall_at_share(part.y[rows], scores, share=capacity)
@@ -219,16 +211,14 @@ def _trees(
 ) -> dict[str, TreeModel]:
     """Return trees on aggregates and, as a bar, on what is a member's alone."""
     settings = TreeConfig(seed=config.seed)
-    unsure = 0.0 if complete else 1.0
-    weights = np.where(learn.y == 1, 1.0, (1 - unsure * learn.told.structure) ** 2)
-    groups = {name: aggregate.group for name, aggregate in AGGREGATES.items()}
-    flat = flat_columns(learn.told.features, groups)
+    unsure = np.where(learn.y == 1, 1.0, (1 - learn.told.structure) ** 2)
+    flat = flat_columns(learn.told.features)
     names = np.array(learn.told.features.names)
     _log.info("growing trees on %d rows", len(learn.y))
     return {
         "trees": fit_trees(
             learn.told.features.values, learn.y, choose.told.features.values, choose.y,
-            names=list(names), config=settings, weights=None if complete else weights,
+            names=list(names), config=settings, weights=None if complete else unsure,
         ),
         "flat": fit_trees(
             learn.told.features.values[:, flat], learn.y,
@@ -238,23 +228,19 @@ def _trees(
     }  # fmt: skip
 
 
-def _network(graph: Graph, train: Labels, valid: Labels, config: TrainConfig) -> GraphModel:
-    from graphml.training.fit import fit
-
-    return fit(graph, train, valid, config)
-
-
-def _log_odds(parts: Mapping[str, Any], part: Part, graph: Graph) -> dict[str, Floats]:
-    result = {"structure": part.told.suspicion}
+def _scores(parts: Mapping[str, Any], part: Part, graph: Graph) -> dict[str, Floats]:
+    """Return by method the log-odds of a part's rows: of all whose parts there are."""
+    told = {"structure": part.told.suspicion}
     features: Features = part.told.features
     for name in ("trees", "flat"):
         if name in parts:
             trees: TreeModel = parts[name]
             columns = [features.names.index(column) for column in trees.names]
-            result[name] = trees.predict(features.values[:, columns])
+            told[name] = trees.predict(features.values[:, columns])
     if "network" in parts:
-        result["network"] = ask_network(parts["network"], graph, part.seeds)
-    return result
+        told["network"] = ask_network(parts["network"], graph, part.seeds)
+    methods = {**BLENDS, **BARS}
+    return {name: weighed(told, w) for name, w in methods.items() if set(w) <= set(told)}
 
 
 def _recall(part: Part, scores: Floats, capacity: float) -> float:

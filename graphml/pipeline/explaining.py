@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from graphml.errors import UsageError
 from graphml.explain.explanation import Explanation
 from graphml.explain.member import explain_member
 from graphml.fraud.detector import FraudDetector
 from graphml.fraud.evidence import Described, Describer
 from graphml.graph.nodes import microseconds
-from graphml.pipeline.reading import stored_graph
+from graphml.pipeline.reading import check_moment, stored_graph
+from graphml.results import Scores
 from graphml.tabular.aggregates import Features
 from graphml.tabular.flags import known_flags
 from graphml.tabular.trees import TreeModel
-from graphml.training.questions import everybody, seeds_of
+from graphml.training.questions import seeds_of
 
 if TYPE_CHECKING:
     from graphml.store.base import GraphStore
-    from graphml.training.model import GraphModel
 
 Floats = NDArray[np.float64]
 
@@ -84,7 +83,7 @@ def explain_scores(
     moment, graph = microseconds(as_of), describer.graph
     company, flags = describer.company(moment), known_flags(graph)
     said: Sequence[float | None] = [None] * len(ids)
-    if detector.network is not None and detector.weights.get("network", 0):
+    if detector.network is not None:
         asked = seeds_of(
             graph, "member", pl.Series(ids), np.full(len(ids), moment), seed=detector.seed
         )
@@ -109,19 +108,19 @@ def explain_stored(
     """
     _, graph = stored_graph(store, as_of)
     check_moment(detector, as_of)
-    describer = Describer(graph.until(as_of))
-    seeds = everybody(describer.graph, "member", microseconds(as_of), seed=detector.seed)
-    scores = detector.probability(detector.risk(describer, seeds))
+    describer = Describer(graph)
+    scores = detector.score(graph, as_of=as_of, describer=describer)
+    threshold = flagged_from(scores, capacity)
     (explained,) = explain_scores(
-        describer, detector, [member_id], as_of=as_of, threshold=flagged_from(scores, capacity)
+        describer, detector, [member_id], as_of=as_of, threshold=threshold
     )
     return explained
 
 
-def flagged_from(scores: Floats, capacity: float) -> float:
+def flagged_from(scores: Scores, capacity: float) -> float:
     """Return the lowest of the ``capacity`` highest scores; at least one is flagged."""
-    count = max(1, int(capacity * len(scores) + 1e-9))
-    return float(np.sort(scores)[::-1][count - 1])
+    count = max(1, int(capacity * len(scores.values) + 1e-9))
+    return float(np.sort(scores.values)[::-1][count - 1])
 
 
 def reasons_text(explained: Explanation) -> str:
@@ -129,18 +128,3 @@ def reasons_text(explained: Explanation) -> str:
     kept = ("code", "text", "event_ids")
     rows = [{name: reason[name] for name in kept} for reason in explained.to_json()["reasons"]]
     return json.dumps(rows, ensure_ascii=False)
-
-
-def check_moment(model: FraudDetector | GraphModel, as_of: datetime) -> None:
-    """Refuse to ask a model about a moment before the last one that its training or choice knew.
-
-    Raises:
-        UsageError: It knows what came after ``as_of``.
-    """
-    known = max(model.trained_until, model.chosen_until)
-    if known > as_of:
-        raise UsageError(
-            f"{model.name} knows what happened until {known.isoformat()}, "
-            f"after {as_of.isoformat()}",
-            hint="a later --as-of, or a model trained as of an earlier moment",
-        )

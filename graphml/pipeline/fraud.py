@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from graphml.config import FraudConfig, TrainConfig
 from graphml.errors import UsageError
+from graphml.pipeline.keeping import keep
 from graphml.pipeline.modelcard import model_card
 from graphml.pipeline.reading import stored_graph
 from graphml.results import Report
 from graphml.store.files import replace_file
-from graphml.store.provenance import Manifest, Stopwatch, fingerprint
+from graphml.store.provenance import Manifest, Stopwatch, digest, fingerprint
 
 if TYPE_CHECKING:
     from graphml.fraud.detector import FraudDetector
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("graphml.pipeline")
 
-REPORT = "report.json"
 MODEL_CARD = "MODEL_CARD.md"
 _WAIT = 2
 """Steps that frauds of a part have had to be found, before it is asked about."""
@@ -106,7 +105,7 @@ def train_detector(
     parts, when = detector_labels(tables, config, as_of=as_of)
     complete = cleared_share(tables, until=when.until["train"]) >= _COMPLETE
     asked = {"settings": asdict(config), "network": asdict(network)}
-    digests = {"settings": _digest(asked), "data": fingerprint(tables)}
+    digests = {"settings": digest(asked), "data": fingerprint(tables)}
     fitted = fit_detector(
         graph, parts["train"], parts["valid"], parts["test"], config,
         network if config.network else None, complete=complete, digests=digests,
@@ -143,8 +142,7 @@ def train_detector(
         },
         watch=watch,
     )
-    replace_file(folder / REPORT, json.dumps(report.to_json(), indent=1).encode())
-    replace_file(folder / "manifest.json", manifest.to_json().encode())
+    keep(folder, report, manifest)
     card = model_card(detector, rows, manifest, config, complete=complete)
     replace_file(folder / MODEL_CARD, card.encode())
     return TrainedDetector(detector=detector, report=report, manifest=manifest)
@@ -228,13 +226,6 @@ def is_detector(folder: Path) -> bool:
     from graphml.fraud.detector import CARD
 
     return (folder / CARD).is_file()
-
-
-def _digest(value: Any) -> str:
-    import hashlib
-
-    text = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from graphml.config import TrainConfig
 from graphml.errors import UsageError
-from graphml.pipeline.training import REPORT, Asking, Trained, What
+from graphml.pipeline.keeping import keep
+from graphml.pipeline.reading import check_moment
+from graphml.pipeline.training import Asking, Trained, What
 from graphml.results import Report, Scores
 from graphml.store.provenance import Manifest, Stopwatch
 
@@ -76,7 +77,6 @@ def train_graph(
     Raises:
         GraphmlError: Card and files do not fit, or declare nothing to learn.
     """
-    from graphml.store.files import replace_file
     from graphml.training.evaluate import evaluate
     from graphml.training.fit import fit
 
@@ -89,7 +89,6 @@ def train_graph(
     )  # fmt: skip
     model = fit(given.learned, split.train, split.valid, config, folder=folder)
     report = evaluate(model, given.asked, split.test, seed=config.seed)
-    replace_file(folder / REPORT, json.dumps(report.to_json(), indent=1).encode())
     manifest = Manifest.of(
         f"train-{what}",
         settings=config,
@@ -101,7 +100,7 @@ def train_graph(
         notes={"graph": given.source.name, "notes": list(given.source.notes)},
         watch=watch,
     )
-    replace_file(folder / "manifest.json", manifest.to_json().encode())
+    keep(folder, report, manifest)
     return Trained(model=model, report=report, manifest=manifest)
 
 
@@ -150,7 +149,6 @@ def score_graph(card: Path, model: GraphModel, *, as_of: datetime | None) -> tup
         UsageError: The model knows what comes after ``as_of``, or is about another type.
     """
     from graphml.graph.plain import build_plain_graph
-    from graphml.pipeline.explaining import check_moment
     from graphml.tables.graphsource import read_graph
     from graphml.tasks.plain import EPOCH
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphml.config import FraudConfig
-from graphml.errors import NothingToDoError
+from graphml.errors import NothingToDoError, UsageError
+from graphml.pipeline.keeping import keep
 from graphml.pipeline.reading import stored_graph
-from graphml.results import Report, time_text
+from graphml.results import Report, parse_time, time_text
 from graphml.store.files import replace_file
 from graphml.store.provenance import Manifest, Stopwatch, fingerprint
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("graphml.pipeline")
 
-REPORT = "report.json"
 KNOWN = "known.json"
 _PART = timedelta(days=28)
 """What validation and the report each look at; less where history is short."""
@@ -86,14 +86,15 @@ def train_orders(
         rows = evaluate_orders(model, columns, test, seed=config.seed)
     else:
         logger.warning("no order of the last weeks was accused yet: there is nothing to measure")
-    name = f"orders-{fingerprint(tables)[:8]}"
+    data = fingerprint(tables)
+    name = f"orders-{data[:8]}"
     report = Report(
         task="orders", model=name, rows=tuple(rows), labels=len(test), first=second, last=as_of
     )
     manifest = Manifest.of(
         "train-fraud",
         settings=config,
-        data=fingerprint(tables),
+        data=data,
         as_of=as_of,
         seed=config.seed,
         model=name,
@@ -102,8 +103,7 @@ def train_orders(
         watch=watch,
     )
     model.save(folder)
-    replace_file(folder / REPORT, json.dumps(report.to_json(), indent=1).encode())
-    replace_file(folder / "manifest.json", manifest.to_json().encode())
+    keep(folder, report, manifest)
     known = {"name": name, "until": time_text(second)}
     replace_file(folder / KNOWN, json.dumps(known).encode())
     return TrainedOrders(model=model, report=report, manifest=manifest)
@@ -118,9 +118,7 @@ def score_orders(store: GraphStore, folder: Path, *, unit: str, as_of: datetime)
     """
     import polars as pl
 
-    from graphml.errors import UsageError
     from graphml.fraud.orders import OrderModel
-    from graphml.results import parse_time
 
     model = OrderModel.load(folder)
     known = json.loads((folder / KNOWN).read_text(encoding="utf-8"))

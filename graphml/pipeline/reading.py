@@ -1,4 +1,4 @@
-"""What every stage begins with: a store's tables and graph as of a moment."""
+"""What every stage begins with: a store's tables and graph, and a model that may be asked about them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import logging
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from graphml.errors import NothingToDoError
+from graphml.errors import NothingToDoError, UsageError
 
 if TYPE_CHECKING:
+    from graphml.fraud.detector import FraudDetector
     from graphml.graph.build import Graph
     from graphml.store.base import GraphStore
     from graphml.tables.frames import Tables
+    from graphml.training.model import GraphModel
 
 logger = logging.getLogger("graphml.pipeline")
 
@@ -32,3 +34,18 @@ def stored_graph(store: GraphStore, as_of: datetime) -> tuple[Tables, Graph]:
         )
     logger.info("building the graph of %d events", tables.events.height)
     return tables, build_graph(tables, store.schema)
+
+
+def check_moment(model: FraudDetector | GraphModel, as_of: datetime) -> None:
+    """Refuse to ask a model about a moment before the last one that its training or choice knew.
+
+    Raises:
+        UsageError: It knows what came after ``as_of``.
+    """
+    known = max(model.trained_until, model.chosen_until)
+    if known > as_of:
+        raise UsageError(
+            f"{model.name} knows what happened until {known.isoformat()}, "
+            f"after {as_of.isoformat()}",
+            hint="a later --as-of, or a model trained as of an earlier moment",
+        )

@@ -1,4 +1,4 @@
-"""From a store to a trained model, its report, its scores, and what a split hides."""
+"""From a store to a trained model, its report, and what a split hides."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from graphml.config import TrainConfig
 from graphml.errors import UsageError
+from graphml.pipeline.keeping import keep
 from graphml.pipeline.reading import stored_graph
-from graphml.results import Report, Scores
+from graphml.results import Report
 from graphml.store.provenance import Manifest, Stopwatch, fingerprint
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from graphml.fraud.detector import FraudDetector
-    from graphml.graph.build import Graph
     from graphml.store.base import GraphStore
     from graphml.tables.frames import Tables
     from graphml.tasks.labels import Labels
@@ -29,7 +26,6 @@ logger = logging.getLogger("graphml.pipeline")
 
 What = Literal["fraud", "recommend"]
 Negatives = Literal["auto", "stated", "matured"]
-REPORT = "report.json"
 _ENOUGH = 20
 """Labels 0 that are enough not to count the unaccused as innocent."""
 
@@ -79,9 +75,6 @@ def train(
         NothingToDoError: There is no event or no label by then.
         UsageError: The labels leave a part of the split empty.
     """
-    import json
-
-    from graphml.store.files import replace_file
     from graphml.training.evaluate import evaluate
     from graphml.training.fit import fit
 
@@ -91,7 +84,6 @@ def train(
     model = fit(graph, split.train, split.valid, config, folder=folder)
     logger.info("asking %d test labels", len(split.test))
     report = evaluate(model, graph, split.test, seed=config.seed)
-    replace_file(folder / REPORT, json.dumps(report.to_json(), indent=1).encode())
     manifest = Manifest.of(
         f"train-{what}",
         settings=config,
@@ -103,7 +95,7 @@ def train(
         notes={"store": store.url, "asking": {k: str(v) for k, v in asdict(asking).items()}},
         watch=watch,
     )
-    replace_file(folder / "manifest.json", manifest.to_json().encode())
+    keep(folder, report, manifest)
     return Trained(model=model, report=report, manifest=manifest)
 
 
@@ -161,89 +153,6 @@ def split_of(tables: Tables, what: What, asking: Asking, *, as_of: datetime) -> 
         len(split.train), len(split.valid), valid_from.date(), len(split.test), test_from.date(),
     )  # fmt: skip
     return split
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Scored:
-    """Every member's score, the rows that ``graphml score`` prints, and the graph they are of."""
-
-    scores: Scores
-    rows: pl.DataFrame
-    graph: Graph
-
-
-def score(
-    store: GraphStore,
-    model: GraphModel | FraudDetector,
-    *,
-    as_of: datetime,
-    explained: int = 0,
-    capacity: float = 0.02,
-) -> Scored:
-    """Return every member's score, rows riskiest first.
-
-    ``exposure`` is what the member bought in the 90 days up to ``as_of``, in the currency it used
-    most; ``reasons`` are those of a detector for the ``explained`` riskiest.
-    """
-    import polars as pl
-
-    from graphml.pipeline.explaining import check_moment
-
-    tables, graph = stored_graph(store, as_of)
-    check_moment(model, as_of)
-    scores, reasons = _scored(model, graph, as_of, explained, capacity)
-    recent = (
-        tables.events.lazy()
-        .filter(pl.col("kind") == "purchase", pl.col("time") > as_of - timedelta(days=90))
-        .group_by("member_id", "currency")
-        .agg(exposure=pl.col("amount").sum(), bought=pl.len())
-        .sort("bought", "currency", descending=True, nulls_last=True)
-        .unique("member_id", keep="first", maintain_order=True)
-        .select("member_id", "exposure")
-        .collect()
-    )
-    rows = (
-        pl.DataFrame({"member_id": scores.ids, "score": scores.values})
-        .join(recent, on="member_id", how="left", maintain_order="left")
-        .with_columns(
-            unit=pl.lit("member"), score_kind=pl.lit(scores.score_kind), as_of=pl.lit(as_of),
-            model=pl.lit(model.name), reasons=pl.lit("[]"), exposure=pl.col("exposure").fill_null(0.0),
-        )
-        .sort("score", "member_id", descending=[True, False])
-        .with_columns(
-            reasons=pl.col("member_id").replace_strict(reasons, default="[]", return_dtype=pl.String)
-        )
-        .select("member_id", "unit", "score", "score_kind", "exposure", "as_of", "model", "reasons")
-    )  # fmt: skip
-    return Scored(scores=scores, rows=rows, graph=graph)
-
-
-def _scored(
-    model: GraphModel | FraudDetector,
-    graph: Graph,
-    as_of: datetime,
-    explained: int,
-    capacity: float,
-) -> tuple[Scores, dict[str, str]]:
-    """Return all scores, and the reasons of the riskiest members by id, as JSON."""
-    import numpy as np
-
-    from graphml.fraud.detector import FraudDetector
-    from graphml.fraud.evidence import Describer
-    from graphml.pipeline.explaining import explain_scores, flagged_from, reasons_text
-
-    if not isinstance(model, FraudDetector):
-        return model.score(graph, as_of=as_of), {}
-    describer = Describer(graph)
-    scores = model.score(graph, as_of=as_of, describer=describer)
-    order = sorted(range(len(scores.ids)), key=lambda n: (-scores.values[n], scores.ids[n]))
-    riskiest = [scores.ids[n] for n in order[:explained]]
-    if not riskiest:
-        return scores, {}
-    logger.info("explaining the %d riskiest", len(riskiest))
-    threshold = flagged_from(np.array(scores.values), capacity)
-    found = explain_scores(describer, model, riskiest, as_of=as_of, threshold=threshold)
-    return scores, {one.member_id: reasons_text(one) for one in found}
 
 
 def evaluate_model(store: GraphStore, model: GraphModel, *, as_of: datetime) -> Report:

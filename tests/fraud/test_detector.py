@@ -13,11 +13,11 @@ import pytest
 
 from graphml.config import FraudConfig, SimulateConfig
 from graphml.errors import UsageError
-from graphml.fraud.detector import CARD, FraudDetector
-from graphml.fraud.fitting import Fitted, _chosen, fit_detector, report_rows, weighed
+from graphml.fraud.detector import CARD, FraudDetector, weighed
+from graphml.fraud.fitting import Fitted, _chosen, fit_detector, report_rows
 from graphml.graph.build import build_graph
-from graphml.pipeline.explaining import check_moment
 from graphml.pipeline.fraud import detector_labels, moments_of
+from graphml.pipeline.reading import check_moment
 from graphml.tables.synthetic import make_marketplace
 from graphml.training.metrics import average_precision
 from tests.training.markets import SMALL
