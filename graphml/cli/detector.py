@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,20 +25,6 @@ def method_of(method: str) -> str:
     if method not in ("blend", "network"):
         raise UsageError(f"--method is {method!r}", hint="blend or network")
     return method
-
-
-def refuse_for_blend(given: Mapping[str, str | None]) -> None:
-    """Refuse options that say how a network's labels are made.
-
-    Raises:
-        UsageError: One is given.
-    """
-    for option, value in given.items():
-        if value is not None:
-            raise UsageError(
-                f"{option} is for --method network",
-                hint="a detector's step is step_days under [fraud] in graphml.toml",
-            )
 
 
 def train_blend(

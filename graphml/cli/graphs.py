@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from graphml.cli import options
 from graphml.cli.output import print_rows
 from graphml.cli.progress import progress, say
-from graphml.errors import UsageError
 
 if TYPE_CHECKING:
     from graphml.cli.asking import What
@@ -88,16 +87,8 @@ def refuse_for_cards(card: Path, given: Mapping[str, object]) -> None:
     Raises:
         UsageError: One is given.
     """
-    for option, value in given.items():
-        if value is not None:
-            raise UsageError(
-                f"{option} is for a store, and {card} is a graph card",
-                hint="a card says by [split], masks or pairs what is asked when",
-            )
-
-
-def refuse_write(card: Path) -> None:
-    """Refuse to publish what was found in a graph that is no store."""
-    raise UsageError(
-        f"--write needs a store, and {card} is a graph card", hint="--out FILE keeps the scores"
+    options.refuse_options(
+        given,
+        f"is for a store, and {card} is a graph card",
+        hint="a card says by [split], masks or pairs what is asked when",
     )

@@ -31,12 +31,11 @@ from graphml.cli.detector import (
     load_model,
     method_of,
     network_of,
-    refuse_for_blend,
     report_detector,
     train_blend,
 )
-from graphml.cli.graphs import refuse_for_cards, refuse_write, score_card, train_card
-from graphml.cli.orders import refuse_for_orders, score_units, train_units, unit_of
+from graphml.cli.graphs import refuse_for_cards, score_card, train_card
+from graphml.cli.orders import score_units, train_units, unit_of
 from graphml.cli.output import chosen_format, print_rows
 from graphml.cli.progress import progress, say
 from graphml.errors import UsageError
@@ -91,9 +90,8 @@ def train(
         refuse_for_cards(
             graph,
             {"--as-of": as_of, "--horizon": horizon, "--every": every,
-             "--negatives": None if negatives == "auto" else negatives,
-             "--unit": None if unit == "member" else unit,
-             "--method": None if method == "blend" else method},
+             "--negatives": _unless("auto", negatives), "--unit": _unless("member", unit),
+             "--method": _unless("blend", method)},
         )  # fmt: skip
         train_card(
             graph, kind, config, asking, folder=folder, format_=chosen, dry_run=dry_run, quiet=quiet
@@ -105,9 +103,11 @@ def train(
         )
         return
     if kind == "fraud" and method_of(method) == "blend":
-        refuse_for_blend(
+        options.refuse_options(
             {"--horizon": horizon, "--every": every, "--valid-from": valid_from, "--test-from": test_from,
-             "--negatives": None if negatives == "auto" else negatives}
+             "--negatives": _unless("auto", negatives)},
+            "is for --method network",
+            hint="a detector's step is step_days under [fraud] in graphml.toml",
         )  # fmt: skip
         train_blend(
             url, fraud_config_of(seed), config, folder=folder, as_of=as_of, format_=chosen,
@@ -168,14 +168,21 @@ def score(
     url = options.store_url(store)
     folder = model or models_of(url, graph) / ("fraud" if unit == "member" else "orders")
     if unit_of(unit, "fraud") != "member":
-        refuse_for_orders({"--write": write, "--embeddings": embeddings, "--graph": graph})
+        options.refuse_options(
+            {"--write": write or None, "--embeddings": embeddings, "--graph": graph},
+            "is for --unit member",
+            hint="--out FILE keeps the scores",
+        )
         score_units(
             url, folder, unit=unit, as_of=as_of, top=top, format_=chosen, out=out, quiet=quiet
         )
         return
     if graph is not None:
-        if write:
-            refuse_write(graph)
+        options.refuse_options(
+            {"--write": write or None},
+            f"needs a store, and {graph} is a graph card",
+            hint="--out FILE keeps the scores",
+        )
         score_card(
             graph, folder, as_of=as_of, device=device, top=top, embeddings=embeddings,
             format_=chosen, out=out, quiet=quiet,
@@ -237,6 +244,11 @@ def audit_leakage(
         rows = audit(source, kind, config, asking, as_of=moment)
     print_rows(rows, chosen, out)
     say("gap: what the random split promises beyond what the split by time keeps", quiet=quiet)
+
+
+def _unless(usual: str, value: str) -> str | None:
+    """Return an option's value, ``None`` where it is what it is when nobody gives it."""
+    return None if value == usual else value
 
 
 def models_of(url: str, card: Path | None) -> Path:

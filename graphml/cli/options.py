@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -114,3 +115,19 @@ def as_of_or_last(store: GraphStore, option: str | None) -> datetime:
             f"no events in {store.url}", hint="graphml load SOURCE, or graphml demo"
         )
     return given or last
+
+
+def refuse_options(given: Mapping[str, object], why: str, *, hint: str) -> None:
+    """Refuse options that have no meaning beside the others.
+
+    Args:
+        given: By option what was given; ``None`` for what was not.
+        why: What is said after the option's name.
+        hint: What to do instead.
+
+    Raises:
+        UsageError: One is given.
+    """
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(f"{option} {why}", hint=hint)

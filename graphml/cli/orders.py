@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,17 +25,6 @@ def unit_of(unit: str, what: str) -> str:
     if unit != "member" and what != "fraud":
         raise UsageError(f"--unit {unit} is for fraud", hint="graphml train fraud --unit order")
     return unit
-
-
-def refuse_for_orders(given: Mapping[str, object]) -> None:
-    """Refuse options that are about members alone.
-
-    Raises:
-        UsageError: One is given.
-    """
-    for option, value in given.items():
-        if value:
-            raise UsageError(f"{option} is for --unit member", hint="--out FILE keeps the scores")
 
 
 def train_units(
