@@ -98,9 +98,16 @@ def train(
         )
         return
     if unit_of(unit, kind) != "member":
+        options.refuse_options(
+            {"--horizon": horizon, "--every": every, "--valid-from": valid_from, "--test-from": test_from,
+             "--negatives": _unless("auto", negatives), "--method": _unless("blend", method)},
+            "is for --unit member",
+            hint="orders are asked about once each, as they come in",
+        )  # fmt: skip
         train_units(
-            url, fraud_config_of(seed), folder=folder, as_of=as_of, format_=chosen, quiet=quiet
-        )
+            url, fraud_config_of(seed), folder=folder, as_of=as_of, format_=chosen,
+            dry_run=dry_run, quiet=quiet,
+        )  # fmt: skip
         return
     if kind == "fraud" and method_of(method) == "blend":
         options.refuse_options(

@@ -28,14 +28,27 @@ def unit_of(unit: str, what: str) -> str:
 
 
 def train_units(
-    url: str, config: FraudConfig, *, folder: Path, as_of: str | None, format_: str, quiet: bool
+    url: str,
+    config: FraudConfig,
+    *,
+    folder: Path,
+    as_of: str | None,
+    format_: str,
+    dry_run: bool,
+    quiet: bool,
 ) -> None:
     """Train a model of orders and reviews on a store and print its report."""
-    from graphml.pipeline.orders import train_orders
+    from graphml.pipeline.orders import order_parts, train_orders
+    from graphml.pipeline.reading import stored_graph
     from graphml.store.connect import connect
 
     with progress(quiet=quiet), connect(url, read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
+        if dry_run:
+            tables, _ = stored_graph(source, moment)
+            count = len(order_parts(tables, as_of=moment)[0]["train"])
+            say(f"would train on {count} orders and reviews into {folder}", quiet=quiet)
+            return
         trained = train_orders(source, config, as_of=moment, folder=folder)
     say(f"model {trained.manifest.model} in {folder}", quiet=quiet)
     print_rows(trained.report.rows, format_, None)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from graphml.fraud.orders import OrderModel
     from graphml.store.base import GraphStore
+    from graphml.tables.frames import Tables
+    from graphml.tasks.order_labels import OrderLabels
 
 logger = logging.getLogger("graphml.pipeline")
 
@@ -54,31 +56,15 @@ def train_orders(
         NothingToDoError: Nothing was accused in time to learn from.
         UsageError: The labels are all alike.
     """
-    import polars as pl
-
     from graphml.fraud.order_columns import OrderColumns
     from graphml.fraud.order_evaluation import evaluate_orders
     from graphml.fraud.orders import fit_orders
     from graphml.tabular.trees import TreeConfig
-    from graphml.tasks.order_labels import order_labels
 
     watch = Stopwatch()
     tables, graph = stored_graph(store, as_of)
-    begun: datetime = tables.events["time"].min()  # type: ignore[assignment]
-    part = min(_PART, (as_of - begun) / _SHARE)
-    first, second = as_of - 3 * part, as_of - part
-    train = order_labels(tables, until=first, maturity=part)
-    valid = order_labels(tables, until=second, maturity=part).where(pl.col("time") > first)
-    test = order_labels(tables, until=as_of, maturity=timedelta(0)).where(pl.col("time") > second)
-    for name, labels in (("train", train), ("valid", valid), ("test", test)):
-        logger.info(
-            "%s: %d orders and reviews, %d accused", name, len(labels), labels.rows["y"].sum()
-        )
-    if not (len(train) and len(valid) and train.rows["y"].sum()):
-        raise NothingToDoError(
-            f"no order was accused by {time_text(first)}",
-            hint="chargebacks, or labels with order_id",
-        )
+    parts, second = order_parts(tables, as_of=as_of)
+    train, valid, test = parts["train"], parts["valid"], parts["test"]
     columns = OrderColumns(graph)
     model = fit_orders(graph, train, valid, config=TreeConfig(seed=config.seed), columns=columns)
     rows: list[dict[str, Any]] = []
@@ -107,6 +93,34 @@ def train_orders(
     known = {"name": name, "until": time_text(second)}
     replace_file(folder / KNOWN, json.dumps(known).encode())
     return TrainedOrders(model=model, report=report, manifest=manifest)
+
+
+def order_parts(tables: Tables, *, as_of: datetime) -> tuple[dict[str, OrderLabels], datetime]:
+    """Return the labels of each part of the split, and until when validation knows.
+
+    Raises:
+        NothingToDoError: Nothing was accused in time to learn from.
+    """
+    import polars as pl
+
+    from graphml.tasks.order_labels import order_labels
+
+    begun: datetime = tables.events["time"].min()  # type: ignore[assignment]
+    part = min(_PART, (as_of - begun) / _SHARE)
+    first, second = as_of - 3 * part, as_of - part
+    train = order_labels(tables, until=first, maturity=part)
+    valid = order_labels(tables, until=second, maturity=part).where(pl.col("time") > first)
+    test = order_labels(tables, until=as_of, maturity=timedelta(0)).where(pl.col("time") > second)
+    for name, labels in (("train", train), ("valid", valid), ("test", test)):
+        logger.info(
+            "%s: %d orders and reviews, %d accused", name, len(labels), labels.rows["y"].sum()
+        )
+    if not (len(train) and len(valid) and train.rows["y"].sum()):
+        raise NothingToDoError(
+            f"no order was accused by {time_text(first)}",
+            hint="chargebacks, or labels with order_id",
+        )
+    return {"train": train, "valid": valid, "test": test}, second
 
 
 def score_orders(store: GraphStore, folder: Path, *, unit: str, as_of: datetime) -> pl.DataFrame:

@@ -46,3 +46,12 @@ def test_orders_and_reviews_are_learned_and_scored_by_what_came_before_them(shop
         shop, "score", "fraud", "--unit", "order", "--as-of", "2024-01-10T00:00:00Z", "-q", code=2
     )
     assert "knows what happened until" in done.stderr
+
+
+def test_a_dry_run_trains_nothing_and_options_of_members_are_refused(shop):
+    done = run(shop, "train", "fraud", "--unit", "order", "--dry-run", "--out", "dry")
+    assert "would train on" in done.stderr
+    assert not (shop / "dry").exists()
+    for option, value in (("--method", "network"), ("--horizon", "7d"), ("--negatives", "stated")):
+        refused = run(shop, "train", "fraud", "--unit", "order", option, value, code=2)
+        assert f"{option} is for --unit member" in refused.stderr
