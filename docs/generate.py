@@ -18,7 +18,7 @@ import typer
 from typer._click.core import Command
 
 import graphml
-from graphml import config, errors
+from graphml import config, configfile, errors
 from graphml.cli.app import app
 from graphml.schema import MARKETPLACE
 from graphml.store.cypher import data_folder
@@ -53,7 +53,7 @@ def configuration() -> Iterator[str]:
     yield "`graphml.toml` in the working folder. A flag goes before the environment, the environment before"
     yield "the file; an unknown key is refused by name.\n"
     yield f'`store` (default `"{config.DEFAULT_STORE}"`, or the variable GRAPHML_STORE): the store\'s URL.\n'
-    sections = {**config._SECTIONS, "train.sample": config.SampleConfig}
+    sections = {**configfile.SECTIONS, "train.sample": config.SampleConfig}
     for section, kind in sections.items():
         yield f"## [{section}]\n"
         yield f"{inspect.getdoc(kind)}\n"

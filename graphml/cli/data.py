@@ -41,7 +41,8 @@ def simulate(
     """Make up a marketplace with planted rings, households and tastes."""
     from dataclasses import asdict
 
-    from graphml.config import SimulateConfig, section
+    from graphml.config import SimulateConfig
+    from graphml.configfile import section
 
     given = {"members": members, "events": events, "difficulty": difficulty, "seed": seed}
     chosen = {key: value for key, value in given.items() if value is not None}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graphml.cli.allowing import require_known_types
-from graphml.config import RingConfig, Settings, load_settings
+from graphml.config import RingConfig, Settings
+from graphml.configfile import load_settings
 from graphml.errors import NothingToDoError, UsageError
 
 if TYPE_CHECKING:
