@@ -26,8 +26,7 @@ from graphml.training.node import ask
 from graphml.training.questions import Seeds, everybody
 
 CARD = "detector.json"
-FORMAT = 1
-_CERTAIN = 0.999
+FORMAT = 2
 
 Floats = NDArray[np.float64]
 
@@ -40,9 +39,9 @@ class FraudDetector:
         weights: By part that counts: ``structure``, ``trees``, ``network``.
         trees: On aggregates; ``None`` where there were too few labels.
         network: ``None`` where it did not help.
-        calibrator: From the weighted sum to the probability of being accused in time.
-        found: Share of the frauds that are ever found, in (0, 1]: the probability is divided by
-            it (Elkan, Noto 2008).
+        calibrator: From the weighted sum to the probability of fraud.
+        found: Share of the frauds that are accused in time, as it was calibrated; in (0, 1].
+        wrong: Share of all others that are, in [0, 1).
         method: What the weights are called in the report.
         horizon: What a label covers.
         trained_until: Last moment that any training label knew of.
@@ -55,6 +54,7 @@ class FraudDetector:
     network: GraphModel | None
     calibrator: Calibrator
     found: float
+    wrong: float
     method: str
     horizon: timedelta
     trained_until: datetime
@@ -118,14 +118,7 @@ class FraudDetector:
 
     def probability(self, risk: Floats) -> Floats:
         """Return the probability of fraud, found or not, in (0, 1), of weighted log-odds."""
-        accused = self.calibrator.apply(risk)
-        # What the share would raise beyond certainty keeps its order in the last thousandth.
-        most = _CERTAIN * self.found
-        beyond = (accused - most) / (1 - most)
-        result: Floats = np.where(
-            accused < most, accused / self.found, _CERTAIN + (1 - _CERTAIN) * beyond
-        )
-        return result
+        return self.calibrator.apply(risk)
 
     def save(self, folder: Path) -> None:
         """Write the model into ``folder``: its parts, and ``detector.json`` to read, last.
@@ -145,6 +138,7 @@ class FraudDetector:
             "method": self.method,
             "weights": dict(self.weights),
             "found": self.found,
+            "wrong": self.wrong,
             "calibrator": self.calibrator.to_json(),
             "horizon_s": self.horizon.total_seconds(),
             "trained_until": time_text(self.trained_until),
@@ -179,6 +173,7 @@ class FraudDetector:
                 ),
                 calibrator=Calibrator.from_json(about["calibrator"]),
                 found=about["found"],
+                wrong=about["wrong"],
                 method=about["method"],
                 horizon=timedelta(seconds=about["horizon_s"]),
                 trained_until=parse_time(about["trained_until"]),

@@ -15,6 +15,7 @@ from graphml.config import FraudConfig, TrainConfig
 from graphml.fraud.detector import FraudDetector, ask_network, weighed
 from graphml.fraud.evidence import Described, Describer, flat_columns
 from graphml.graph.build import Graph
+from graphml.tabular.accusations import Accusing, accusing, fit_accused
 from graphml.tabular.aggregates import Features
 from graphml.tabular.calibration import Calibrator, fit_calibrator
 from graphml.tabular.trees import TreeConfig, TreeModel, fit_trees
@@ -136,14 +137,15 @@ def fit_detector(
     if choose.y.any():
         chosen = _chosen(choose, ranked, capacity=config.capacity, seed=config.seed)
     _log.info("%s: %.3f of the accused within capacity", chosen, found[chosen])
-    calibrator, share = _calibrated(choose, ranked[chosen], complete)
+    calibrator, how = _calibrated(choose, ranked[chosen], complete)
     weights = BLENDS[chosen]
     detector = FraudDetector(
         weights=weights,
         trees=parts.get("trees"),
         network=parts.get("network") if "network" in weights else None,
         calibrator=calibrator,
-        found=share,
+        found=how.found,
+        wrong=how.wrong,
         method=chosen.replace(" ", "-"),
         horizon=train.horizon or timedelta(0),
         trained_until=_known(train),
@@ -274,15 +276,15 @@ def _chosen(part: Part, scores: Mapping[str, Floats], *, capacity: float, seed: 
     return max(surer, key=lambda name: recall(every, scores[name]), default=first)
 
 
-def _calibrated(part: Part, risk: Floats, complete: bool) -> tuple[Calibrator, float]:
-    """Return the calibrator of being accused, and which share of the frauds are."""
+def _calibrated(part: Part, risk: Floats, complete: bool) -> tuple[Calibrator, Accusing]:
+    """Return the calibrator of fraud, and how accusations come about."""
+    certain = Accusing(found=1.0, wrong=0.0)
     if part.y.sum() < FEWEST:
-        return Calibrator(method="none"), 1.0
-    calibrator = fit_calibrator(risk, part.y)
+        return Calibrator(method="none"), certain
     if complete:
-        return calibrator, 1.0
-    # Accused or not, a fraud looks like a fraud: the mean over the accused is how often one is found.
-    return calibrator, float(np.clip(calibrator.apply(risk)[part.y == 1].mean(), 0.02, 1.0))
+        return fit_calibrator(risk, part.y), certain
+    how = accusing(part.y, part.told.structure)
+    return fit_accused(risk, part.y, how), how
 
 
 def _known(labels: Labels) -> datetime:
