@@ -37,7 +37,7 @@ def model_card(
         if complete
         else "Members whom nobody accused are unlabelled, not innocent. They weigh the less in training "
         "the more suspicious their company is; of the frauds, "
-        f"{detector.found:.0%} seem to be found at all, and probabilities are raised by that."
+        f"{detector.found:.1%} seem to be accused in time, of all others {detector.wrong:.2%}; probabilities allow for both."
     )
     return f"""# {detector.name}
 
