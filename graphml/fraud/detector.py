@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphml.errors import UsageError
+from graphml.fraud.drift import Reference
 from graphml.fraud.evidence import Described, Describer
 from graphml.graph.build import Graph
 from graphml.graph.nodes import microseconds
@@ -46,6 +47,7 @@ class FraudDetector:
         horizon: What a label covers.
         trained_until: Last moment that any training label knew of.
         chosen_until: Last moment that any validation label knew of.
+        reference: What scores and columns were like when it was chosen.
         digests: Of settings and data.
     """
 
@@ -60,6 +62,7 @@ class FraudDetector:
     trained_until: datetime
     chosen_until: datetime
     seed: int
+    reference: Reference
     digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -145,6 +148,7 @@ class FraudDetector:
             "chosen_until": time_text(self.chosen_until),
             "seed": self.seed,
             "digests": dict(self.digests),
+            "reference": self.reference.to_json(),
             "parts": [n for n in ("trees", "network") if getattr(self, n) is not None],
         }
         with clear_errors(folder):
@@ -180,6 +184,7 @@ class FraudDetector:
                 chosen_until=parse_time(about["chosen_until"]),
                 seed=about["seed"],
                 digests=about["digests"],
+                reference=Reference.from_json(about["reference"]),
             )
         except FileNotFoundError as error:
             raise UsageError(

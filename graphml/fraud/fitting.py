@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from graphml.config import FraudConfig, TrainConfig
 from graphml.fraud.detector import FraudDetector, ask_network, weighed
+from graphml.fraud.drift import Reference
 from graphml.fraud.evidence import Described, Describer, flat_columns
 from graphml.graph.build import Graph
 from graphml.tabular.accusations import Accusing, accusing, fit_accused
@@ -151,6 +152,7 @@ def fit_detector(
         trained_until=_known(train),
         chosen_until=_known(valid),
         seed=config.seed,
+        reference=Reference.of(calibrator.apply(ranked[chosen]), choose.told.features),
         digests=digests,
     )
     return Fitted(
