@@ -28,6 +28,8 @@ _LEAST = 3
 """Fewest members of a group that is believed in for its risk."""
 _FLOOR = -9.0
 """A cell of less nats ties nobody."""
+_LIKELY = 0.3
+"""Nor for less than this mean probability of fraud, where scores are probabilities."""
 _MOST_CONCERT = 4.0
 """Hardly a group buys more in concert: without a chance even then, it is not looked at."""
 _AIMED = 0.5
@@ -62,11 +64,17 @@ def relative_risk(keys: pl.Series, scores: Scores, *, believed: int) -> Floats:
     """
     if believed < 1:
         raise ValueError(f"believed is at least 1, got {believed}")
-    given = pl.DataFrame({"key": scores.ids, "score": scores.values})
-    told = keys.to_frame("key").join(given, on="key", how="left", maintain_order="left")
-    value = told["score"].fill_null(-np.inf).to_numpy()
+    value = _told(keys, scores)
     below = np.searchsorted(np.sort(value), value, "left")
     result: Floats = np.log(believed / (len(value) - below))
+    return result
+
+
+def _told(keys: pl.Series, scores: Scores) -> Floats:
+    """Return each member's score, −infinity without one, float64[members]."""
+    given = pl.DataFrame({"key": scores.ids, "score": scores.values})
+    told = keys.to_frame("key").join(given, on="key", how="left", maintain_order="left")
+    result: Floats = told["score"].fill_null(-np.inf).to_numpy()
     return result
 
 
@@ -74,7 +82,7 @@ def with_risk(judged: Judged, scores: Scores, keys: pl.Series) -> Groups:
     """Return the groups of ``judged`` as the members' risk lets them appear, best first.
 
     Weak groups of three or more are believed in when their members are about as risky as those of
-    the groups believed in already, the more so when they buy in concert. Then groups, and members
+    the groups believed in already, and not plainly honest, the more so when they buy in concert. Then groups, and members
     of no group believed in, join one that they share a value with and whose aims they share; risk
     speaks for weak groups there. A member is in one group, and nothing leaves a group that is
     believed in. Where no group is, or scores are of other units, all stays.
@@ -93,6 +101,7 @@ def with_risk(judged: Judged, scores: Scores, keys: pl.Series) -> Groups:
         purchases=Purchases.of(judged.life),
         places=_places(judged),
         risk=relative_risk(keys, scores, believed=believed),
+        chance=_told(keys, scores) if scores.score_kind == "probability" else None,
     )
     groups = [_raised(group, known) for group in found.groups]
     raised = sum(one is not other for one, other in zip(groups, found.groups, strict=True))
@@ -111,12 +120,14 @@ class _Known:
     Attributes:
         places: Cell, member, nats and size of every cell that ties.
         risk: As ``relative_risk`` returns it.
+        chance: Probability of fraud, float64[members]; ``None`` where scores are ranks.
     """
 
     judged: Judged
     purchases: Purchases
     places: pl.DataFrame
     risk: Floats
+    chance: Floats | None
 
     @property
     def threshold(self) -> float:
@@ -137,6 +148,8 @@ def _places(judged: Judged) -> pl.DataFrame:
 
 def _raised(group: Group, known: _Known) -> Group:
     if group.score >= known.threshold or len(group.members) < _LEAST:
+        return group
+    if known.chance is not None and known.chance[group.members].mean() < _LIKELY:
         return group
     nats = float(sum(group.signals.values()))
     odds = _RISK * known.mean_risk(group) + _NATS * nats + _WEAK
