@@ -10,9 +10,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import typer
 from typer._click.core import Command
@@ -62,10 +63,15 @@ def configuration() -> Iterator[str]:
         said = _attribute_docs(kind)
         for item in fields(kind):
             kind_name = str(item.type).replace("|", "or")
-            default = item.default if item.default is not MISSING else item.default_factory()  # type: ignore[misc]
-            shown = "" if is_dataclass(default) else f"`{default!r}`"
-            yield f"| `{item.name}` | {kind_name} | {shown} | {said.get(item.name, '')} |"
+            yield f"| `{item.name}` | {kind_name} | {_default(item)} | {said.get(item.name, '')} |"
         yield ""
+
+
+def _default(setting: Field[Any]) -> str:
+    if configfile.is_required(setting):
+        return "needed"
+    default = setting.default if setting.default is not MISSING else setting.default_factory()  # type: ignore[misc]
+    return "" if is_dataclass(default) else f"`{default!r}`"
 
 
 def _attribute_docs(kind: type) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -138,6 +139,10 @@ class TrainConfig:
             )
 
 
+ACCOUNT_AGE = "account_age"
+"""The segment that a fraud detector's errors are always reported by."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FraudConfig:
     """How a fraud detector is trained: what it is asked and by what it is chosen."""
@@ -152,6 +157,8 @@ class FraudConfig:
     """Members whom nobody accused that are learned from at each moment, at most."""
     network: bool = True
     """Whether a network is tried too; it counts only where it helps."""
+    segments: tuple[str, ...] = ()
+    """Columns of the members table by whose values errors are reported, beside ``account_age``."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -159,6 +166,43 @@ class FraudConfig:
         for name in ("step_days", "moments", "unaccused"):
             _at_least(f"fraud.{name}", getattr(self, name), 1)
         _at_least("fraud.seed", self.seed, 0)
+        if ACCOUNT_AGE in self.segments:
+            raise ConfigError(
+                f"fraud.segments names {ACCOUNT_AGE}",
+                hint=f"leave it out: {ACCOUNT_AGE} is always there",
+            )
+        if len(set(self.segments)) < len(self.segments):
+            raise ConfigError("fraud.segments names a column twice", hint="once each")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Costs:
+    """What decisions cost, in the currency of the exposure; without this section nothing is weighed."""
+
+    review: float
+    """One review by a person."""
+    block_good: float
+    """Turning a good member or order away, whatever its size: the goodwill lost."""
+    margin: float = 0.0
+    """Share of the exposure that a good one earns, in [0, 1]; lost when it is turned away."""
+    recovered: float = 0.0
+    """Share of the exposure that comes back from a fraud, in [0, 1]: insured, or charged on."""
+    missed: float = 0.0
+    """Share of the frauds that a review lets through, in [0, 1]."""
+    wronged: float = 0.0
+    """Share of the good ones that a review turns away, in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        for name in ("review", "block_good"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(
+                    f"costs.{name} is {getattr(self, name)}", hint="an amount of at least 0"
+                )
+        for name in ("margin", "recovered", "missed", "wronged"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(
+                    f"costs.{name} is {getattr(self, name)}", hint="a share between 0 and 1"
+                )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,3 +241,4 @@ class Settings:
     rings: RingConfig = field(default_factory=RingConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     fraud: FraudConfig = field(default_factory=FraudConfig)
+    costs: Costs | None = None

@@ -6,13 +6,14 @@ import json
 import os
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from graphml.config import (
     WANTED,
+    Costs,
     FraudConfig,
     RingConfig,
     SampleConfig,
@@ -27,7 +28,7 @@ def section(kind: type[Any], values: Mapping[str, Any], name: str) -> Any:
     """Return ``kind(**values)``; an unknown key is refused with the known ones beside it.
 
     Raises:
-        ConfigError: A key is unknown, or a value of another type, or it does not fit.
+        ConfigError: A key is unknown or missing, or a value of another type, or it does not fit.
     """
     if not isinstance(values, Mapping):
         raise ConfigError(f"{name} is {json.dumps(values, default=str)}", hint=f"[{name}], a table")
@@ -46,7 +47,18 @@ def section(kind: type[Any], values: Mapping[str, Any], name: str) -> Any:
                 f"{called} is {json.dumps(values[one.name], default=str)}",
                 hint=one.metadata.get(WANTED) or _in_words(hints[one.name]),
             )
+    for one in fields(kind):
+        if one.name not in values and is_required(one):
+            raise ConfigError(
+                f"{name}.{one.name} is missing",
+                hint=f"{one.name} = …, {_in_words(hints[one.name])}, under [{name}] in graphml.toml",
+            )
     return kind(**{key: _made(value, hints[key]) for key, value in values.items()})
+
+
+def is_required(setting: Field[Any]) -> bool:
+    """Return whether a setting has no default."""
+    return setting.default is MISSING and setting.default_factory is MISSING
 
 
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
@@ -104,6 +116,7 @@ SECTIONS: dict[str, type[Any]] = {
     "rings": RingConfig,
     "train": TrainConfig,
     "fraud": FraudConfig,
+    "costs": Costs,
 }
 
 

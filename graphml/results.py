@@ -251,6 +251,8 @@ class Report:
             ``…_low`` and ``…_high``.
         labels: How many it was asked.
         first, last: Moments of the first and the last of them.
+        operating: What one threshold does, by name, bounds as in ``rows``; ``None`` without one.
+        segments: What it does in each segment: ``column``, ``segment``, then counts and shares.
     """
 
     task: str
@@ -259,10 +261,12 @@ class Report:
     labels: int
     first: datetime
     last: datetime
+    operating: Mapping[str, Any] | None = None
+    segments: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as plain JSON."""
-        return {
+        """Return the report as plain JSON; what was not measured at a threshold is not in it."""
+        found = {
             "task": self.task,
             "model": self.model,
             "labels": self.labels,
@@ -270,3 +274,6 @@ class Report:
             "last": time_text(self.last),
             "rows": [dict(row) for row in self.rows],
         }
+        if self.operating is not None:
+            found |= {"operating": dict(self.operating), "segments": list(self.segments)}
+        return found

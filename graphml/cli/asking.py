@@ -15,6 +15,7 @@ from graphml.config import FraudConfig, TrainConfig
 from graphml.errors import UsageError
 
 if TYPE_CHECKING:
+    from graphml.fraud.decisions import Capacity
     from graphml.pipeline.training import Asking
 
 What = Literal["fraud", "recommend"]
@@ -100,6 +101,16 @@ ModelOption = Annotated[
         show_default=False,
     ),
 ]
+CapacityOption = Annotated[
+    str | None,
+    typer.Option(
+        "--capacity",
+        metavar="N|SHARE",
+        help="Hold no more than N for a review, or than a share of all, as 0.02: those for whom it "
+        "saves most by [costs] in graphml.toml, else the riskiest.",
+        show_default=False,
+    ),
+]
 
 
 def what_of(what: str) -> What:
@@ -126,6 +137,27 @@ def fraud_config_of(seed: int | None) -> FraudConfig:
     """Return graphml.toml's fraud detector with the seed over it."""
     config = options.settings().fraud
     return config if seed is None else replace(config, seed=seed)
+
+
+def capacity_of(text: str | None) -> Capacity | None:
+    """Return how many can be reviewed: a whole number is a count, one below 1 a share.
+
+    Raises:
+        UsageError: It is neither.
+        ConfigError: It is 0.
+    """
+    from graphml.fraud.decisions import Capacity
+
+    if text is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,15}", text):
+        return Capacity(count=int(text))
+    if re.fullmatch(r"0?\.[0-9]{1,15}", text):
+        return Capacity(share=float(text))
+    raise UsageError(
+        f"--capacity {text!r} is neither a number of reviews nor a share below 1",
+        hint="--capacity 200, or --capacity 0.02",
+    )
 
 
 def asking_of(

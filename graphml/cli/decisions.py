@@ -12,6 +12,7 @@ import typer
 from graphml.cli import options
 from graphml.cli.explain import stored_notes
 from graphml.cli.progress import count, progress, say
+from graphml.cli.ringmodel import ring_model
 from graphml.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ def label(
         raise UsageError(f"no unit {unit!r}", hint="member, order or ring")
     if verdict not in _VERDICTS:
         raise UsageError(f"no verdict {verdict!r}", hint="confirm or dismiss")
-    with progress(quiet=quiet), connect(options.store_url(store), read_only=dry_run) as target:
+    url = options.store_url(store)
+    with progress(quiet=quiet), connect(url, read_only=dry_run) as target:
         moment = options.as_of_or_last(target, as_of)
+        detector = ring_model(url, None, moment, quiet=quiet) if unit == "ring" else None
         decided = decide(
             target,
             unit,  # type: ignore[arg-type]
@@ -55,6 +58,7 @@ def label(
             by=by or getpass.getuser(),
             time=datetime.now(UTC),
             as_of=moment,
+            detector=detector,
             dry_run=dry_run,
         )
         last = target.summary().last

@@ -54,7 +54,9 @@ def train_blend(
                 quiet=quiet,
             )
             return
-        trained = train_detector(source, config, network, as_of=moment, folder=folder)
+        trained = train_detector(
+            source, config, network, as_of=moment, folder=folder, costs=options.settings().costs
+        )
     say(
         f"model {trained.detector.name} in {folder}; its card: {folder / 'MODEL_CARD.md'}",
         quiet=quiet,

@@ -9,9 +9,9 @@ import typer
 
 from graphml.cli import options
 from graphml.cli.asking import GraphOption
+from graphml.cli.detector import report_detector
 from graphml.cli.graphs import refuse_for_cards, report_card
-from graphml.cli.models import report_of
-from graphml.cli.output import chosen_format, emit
+from graphml.cli.output import chosen_format, emit, print_rows
 from graphml.cli.progress import progress
 from graphml.errors import UsageError
 
@@ -63,3 +63,28 @@ def evaluate(
         if wide or not name.startswith("benign_per_1000_")
     }
     emit(rows, columns=columns, format_=chosen, out=out)
+
+
+def report_of(
+    folder: Path,
+    store: str | None,
+    as_of: str | None,
+    *,
+    format_: str,
+    out: Path | None,
+    quiet: bool,
+) -> None:
+    """Print how good a model is on the labels that its training did not see."""
+    from graphml.pipeline.fraud import is_detector
+    from graphml.pipeline.training import evaluate_model
+    from graphml.store.connect import connect
+    from graphml.training.model import GraphModel
+
+    if is_detector(folder):
+        url = options.store_url(store)
+        report_detector(folder, url, as_of=as_of, format_=format_, out=out, quiet=quiet)
+        return
+    with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
+        model = GraphModel.load(folder)
+        report = evaluate_model(source, model, as_of=options.as_of_or_last(source, as_of))
+    print_rows(report.rows, format_, out)

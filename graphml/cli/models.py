@@ -9,6 +9,7 @@ import typer
 
 from graphml.cli import options
 from graphml.cli.asking import (
+    CapacityOption,
     DeviceOption,
     EncoderOption,
     EpochsOption,
@@ -23,21 +24,17 @@ from graphml.cli.asking import (
     ValidOption,
     WhatArgument,
     asking_of,
+    capacity_of,
     config_of,
     fraud_config_of,
     what_of,
 )
-from graphml.cli.detector import (
-    load_model,
-    method_of,
-    network_of,
-    report_detector,
-    train_blend,
-)
+from graphml.cli.detector import method_of, train_blend
 from graphml.cli.graphs import refuse_for_cards, score_card, train_card
 from graphml.cli.orders import score_units, train_units, unit_of
 from graphml.cli.output import chosen_format, print_rows
 from graphml.cli.progress import progress, say
+from graphml.cli.scoring import score_members
 from graphml.errors import UsageError
 
 
@@ -137,6 +134,7 @@ def score(
     what: Annotated[str, typer.Argument(metavar="fraud", help="What to score: fraud.")],
     model: ModelOption = None,
     unit: UnitOption = "member",
+    capacity: CapacityOption = None,
     reasons: Annotated[
         int, typer.Option("--reasons", min=0, help="Explain the N riskiest members.")
     ] = 20,
@@ -165,14 +163,14 @@ def score(
     quiet: options.QuietOption = False,
     debug: options.DebugOption = False,
 ) -> None:
-    """Score every member with a trained model, riskiest first; of a graph card, every node asked about."""
-    from graphml.pipeline.scoring import score as score_store
-    from graphml.store.connect import connect
+    """Score every member with a trained model, riskiest first; of a graph card, every node asked about.
 
+    With [costs] in graphml.toml, or --capacity, each has a decision: ship, hold or refuse.
+    """
     if what != "fraud":
         raise UsageError(f"cannot score {what!r}", hint="graphml score fraud")
     chosen = chosen_format(format_, out)
-    url = options.store_url(store)
+    url, reviews = options.store_url(store), capacity_of(capacity)
     folder = model or models_of(url, graph) / ("fraud" if unit == "member" else "orders")
     if unit_of(unit, "fraud") != "member":
         options.refuse_options(
@@ -181,8 +179,9 @@ def score(
             hint="--out FILE keeps the scores",
         )
         score_units(
-            url, folder, unit=unit, as_of=as_of, top=top, format_=chosen, out=out, quiet=quiet
-        )
+            url, folder, unit=unit, as_of=as_of, top=top, reviews=reviews, format_=chosen,
+            out=out, quiet=quiet,
+        )  # fmt: skip
         return
     if graph is not None:
         options.refuse_options(
@@ -190,34 +189,20 @@ def score(
             f"needs a store, and {graph} is a graph card",
             hint="--out FILE keeps the scores",
         )
+        options.refuse_options(
+            {"--capacity": capacity},
+            f"needs a store, and {graph} is a graph card",
+            hint="--top N shows the riskiest",
+        )
         score_card(
             graph, folder, as_of=as_of, device=device, top=top, embeddings=embeddings,
             format_=chosen, out=out, quiet=quiet,
         )  # fmt: skip
         return
-    publish = write and not dry_run
-    with progress(quiet=quiet), connect(url, read_only=not publish) as source:
-        moment = options.as_of_or_last(source, as_of)
-        asked = load_model(folder, device=device or "auto")
-        scored = score_store(
-            source,
-            asked,
-            as_of=moment,
-            explained=min(reasons, top or reasons),
-            capacity=options.settings().fraud.capacity,
-        )
-        scores, rows = scored.scores, scored.rows
-        if embeddings is not None:
-            network_of(asked).embed(scored.graph, "member", as_of=moment).write_parquet(embeddings)
-        if publish:
-            with source.run("fraud", model=asked.name, as_of=moment) as run:
-                run.write(scores)
-            say(f"published {len(scores.ids)} scores as run {run.run_id}", quiet=quiet)
-    if write and dry_run:
-        say(f"would publish {len(scores.ids)} scores", quiet=quiet)
-    shown = rows.head(top) if top else rows
-    found = [{**row, "as_of": row["as_of"].isoformat()} for row in shown.iter_rows(named=True)]
-    print_rows(found, chosen, out)
+    score_members(
+        url, folder, as_of=as_of, reviews=reviews, reasons=reasons, top=top, write=write,
+        embeddings=embeddings, device=device, format_=chosen, out=out, dry_run=dry_run, quiet=quiet,
+    )  # fmt: skip
 
 
 def audit_leakage(
@@ -264,28 +249,3 @@ def models_of(url: str, card: Path | None) -> Path:
 
     folder = state_folder(url) / "models"
     return folder if card is None else folder / "graphs" / card.stem
-
-
-def report_of(
-    folder: Path,
-    store: str | None,
-    as_of: str | None,
-    *,
-    format_: str,
-    out: Path | None,
-    quiet: bool,
-) -> None:
-    """Print how good a model is on the labels that its training did not see."""
-    from graphml.pipeline.fraud import is_detector
-    from graphml.pipeline.training import evaluate_model
-    from graphml.store.connect import connect
-    from graphml.training.model import GraphModel
-
-    if is_detector(folder):
-        url = options.store_url(store)
-        report_detector(folder, url, as_of=as_of, format_=format_, out=out, quiet=quiet)
-        return
-    with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
-        model = GraphModel.load(folder)
-        report = evaluate_model(source, model, as_of=options.as_of_or_last(source, as_of))
-    print_rows(report.rows, format_, out)

@@ -12,6 +12,7 @@ from graphml.errors import UsageError
 
 if TYPE_CHECKING:
     from graphml.config import FraudConfig
+    from graphml.fraud.decisions import Capacity
 
 
 def unit_of(unit: str, what: str) -> str:
@@ -61,6 +62,7 @@ def score_units(
     unit: str,
     as_of: str | None,
     top: int | None,
+    reviews: Capacity | None,
     format_: str,
     out: Path | None,
     quiet: bool,
@@ -71,7 +73,10 @@ def score_units(
 
     with progress(quiet=quiet), connect(url, read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
-        rows = score_orders(source, folder, unit=unit, as_of=moment)
+        rows = score_orders(
+            source, folder, unit=unit, as_of=moment,
+            costs=options.settings().costs, reviews=reviews,
+        )  # fmt: skip
     shown = rows.head(top) if top else rows
     found = [{**row, "as_of": row["as_of"].isoformat()} for row in shown.iter_rows(named=True)]
     print_rows(found, format_, out)

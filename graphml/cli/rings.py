@@ -15,9 +15,11 @@ import typer
 
 from graphml.cli import options
 from graphml.cli.allowing import read_allow_list
-from graphml.cli.output import chosen_format, emit, write_whole
+from graphml.cli.keeping import keep_manifest
+from graphml.cli.output import chosen_format, emit
 from graphml.cli.progress import count, progress, say
-from graphml.errors import GraphmlError, UsageError, one_line
+from graphml.cli.ringmodel import ModelOption, ring_model
+from graphml.errors import UsageError, one_line
 from graphml.results import time_text
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ def detect_rings(
         float | None,
         typer.Option("--fail-on", metavar="SCORE", help="Exit 3 if a ring scores at least this."),
     ] = None,
+    model: ModelOption = None,
     seed: options.SeedOption = None,
     format_: options.FormatOption = None,
     out: options.OutOption = None,
@@ -83,7 +86,7 @@ def detect_rings(
     quiet: options.QuietOption = False,
     debug: options.DebugOption = False,
 ) -> None:
-    """Find fraud rings: no model and no label needed."""
+    """Find fraud rings: no model and no label needed; a trained fraud model helps."""
     from graphml.pipeline import detect
     from graphml.store.connect import connect, state_folder
 
@@ -97,10 +100,11 @@ def detect_rings(
     with progress(quiet=quiet), connect(url, read_only=not publish) as source:
         moment = options.as_of_or_last(source, as_of)
         detection = detect(
-            source, config, as_of=moment, show=show, decided_by=datetime.now(UTC), write=publish
-        )
+            source, config, as_of=moment, show=show, decided_by=datetime.now(UTC),
+            detector=ring_model(url, model, moment, quiet=quiet), write=publish,
+        )  # fmt: skip
         if not dry_run:
-            _keep_manifest(detection, state_folder(url), quiet=quiet)
+            keep_manifest(detection.manifest, state_folder(url), quiet=quiet)
     found = [*detection.rings, *(detection.dismissed if dismissed else ())]
     found.sort(key=lambda ring: -ring.score)
     rings = [ring for ring in found if not new or ring.status in ("new", "grown")][:top]
@@ -181,17 +185,6 @@ def _shown(
     }
     chosen: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     return replace(config, **chosen)
-
-
-def _keep_manifest(detection: Detection, folder: Path, *, quiet: bool) -> None:
-    manifest = detection.manifest
-    path = folder / "manifests" / f"{manifest.run_id}.json"
-    try:
-        write_whole(path, manifest.to_json().encode())
-    except GraphmlError as error:  # a store that may only be read still gives its rings
-        say(f"no manifest kept: {error.message}", quiet=quiet)
-        return
-    say(f"manifest: {path}", quiet=quiet)
 
 
 def ring_record(ring: Ring, verdicts: Mapping[str, str]) -> dict[str, Any]:

@@ -19,9 +19,16 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from graphml.config import Costs
 from graphml.errors import ConfigError, NothingToDoError, UsageError
+
+__all__ = [
+    "DECISIONS", "Capacity", "Costs", "Decision", "decide", "expected_cost",
+    "threshold_for_capacity", "threshold_for_costs", "with_decision",
+]  # fmt: skip
 
 Decision = Literal["ship", "hold", "refuse"]
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
@@ -32,53 +39,24 @@ Ints = NDArray[np.int64]
 _AGAIN = "score again: a model that gives NaN was trained on damaged values"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Costs:
-    """What decisions cost, in the currency of the exposure."""
+def expected_cost(costs: Costs, p: Floats, exposure: Floats) -> Floats:
+    """Return what each decision is expected to cost, float64 [decisions, rows].
 
-    review: float
-    """One review by a person."""
-    block_good: float
-    """Turning a good member or order away, whatever its size: the goodwill lost."""
-    margin: float = 0.0
-    """Share of the exposure that a good one earns, in [0, 1]; lost when it is turned away."""
-    recovered: float = 0.0
-    """Share of the exposure that comes back from a fraud, in [0, 1]: insured, or charged on."""
-    missed: float = 0.0
-    """Share of the frauds that a review lets through, in [0, 1]."""
-    wronged: float = 0.0
-    """Share of the good ones that a review turns away, in [0, 1]."""
+    With labels for probabilities it is what each decision did cost.
 
-    def __post_init__(self) -> None:
-        for name in ("review", "block_good"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise ConfigError(
-                    f"costs.{name} is {getattr(self, name)}", hint="an amount of at least 0"
-                )
-        for name in ("margin", "recovered", "missed", "wronged"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(
-                    f"costs.{name} is {getattr(self, name)}", hint="a share between 0 and 1"
-                )
-
-    def expected(self, p: Floats, exposure: Floats) -> Floats:
-        """Return what each decision is expected to cost, float64 [decisions, rows].
-
-        With labels for probabilities it is what each decision did cost.
-
-        >>> costs = Costs(review=5, block_good=20, missed=0.1)
-        >>> costs.expected(np.array([0.5]), np.array([100.0]))[:, 0].tolist()
-        [50.0, 10.0, 10.0]
-        """
-        loss = (1 - self.recovered) * exposure
-        wrong = self.block_good + self.margin * exposure
-        return np.stack(
-            [
-                p * loss,
-                self.review + p * self.missed * loss + (1 - p) * self.wronged * wrong,
-                (1 - p) * wrong,
-            ]
-        )
+    >>> costs = Costs(review=5, block_good=20, missed=0.1)
+    >>> expected_cost(costs, np.array([0.5]), np.array([100.0]))[:, 0].tolist()
+    [50.0, 10.0, 10.0]
+    """
+    loss = (1 - costs.recovered) * exposure
+    wrong = costs.block_good + costs.margin * exposure
+    return np.stack(
+        [
+            p * loss,
+            costs.review + p * costs.missed * loss + (1 - p) * costs.wronged * wrong,
+            (1 - p) * wrong,
+        ]
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +127,7 @@ def decide(
     ['ship', 'hold', 'refuse']
     """
     chance, risk = checked(p, exposure)
-    cost = costs.expected(chance, risk)
+    cost = expected_cost(costs, chance, risk)
     chosen = cost.argmin(axis=0)
     if capacity is not None:
         saving = np.minimum(cost[0], cost[2]) - cost[1]
@@ -159,6 +137,39 @@ def decide(
         chosen[beyond] = np.where(cost[0, beyond] <= cost[2, beyond], 0, 2)
     found: NDArray[np.str_] = np.array(DECISIONS)[chosen]
     return found
+
+
+def with_decision(
+    rows: pl.DataFrame, *, costs: Costs | None, capacity: Capacity | None
+) -> pl.DataFrame:
+    """Return scored rows with the further column ``decision``, where there is anything to decide by.
+
+    With costs it is what ``decide`` says. Without them, or where scores are ranks and no
+    probabilities, the riskiest are held as far as the capacity goes and all others shipped. With
+    neither there is no such column.
+
+    Args:
+        rows: With score, score_kind and exposure, riskiest first.
+        costs: Of each decision.
+        capacity: How many can be held.
+
+    Raises:
+        UsageError: Scores are ranks and there are costs alone, or fewer rows than the capacity.
+        NothingToDoError: There are no rows.
+    """
+    if costs is not None and (rows["score_kind"] == "probability").all():
+        found = decide(rows["score"], rows["exposure"], costs=costs, capacity=capacity).tolist()
+    elif capacity is not None:
+        held = capacity.of(rows.height)
+        found = ["hold"] * held + ["ship"] * (rows.height - held)
+    elif costs is not None:
+        raise UsageError(
+            "[costs] needs probabilities, and these scores are ranks",
+            hint="train with labels or chargebacks, or --capacity N holds the N riskiest",
+        )
+    else:
+        return rows
+    return rows.with_columns(decision=pl.Series(found, dtype=pl.String))
 
 
 def threshold_for_capacity(
@@ -219,7 +230,7 @@ def threshold_for_costs(
     0.6
     """
     chance, risk = checked(p, exposure)
-    cost = costs.expected(labels_of(y, len(chance)).astype(np.float64), risk)
+    cost = expected_cost(costs, labels_of(y, len(chance)).astype(np.float64), risk)
     order = np.argsort(-chance, kind="stable")
     extra = np.cumsum((cost[DECISIONS.index(flagged)] - cost[0])[order])
     ends = np.flatnonzero(np.diff(chance[order], append=-1.0))

@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from graphml.config import Costs
 from graphml.errors import UsageError
-from graphml.fraud.decisions import DECISIONS, Costs, Floats, Ints, checked, labels_of
+from graphml.fraud.decisions import DECISIONS, Floats, Ints, checked, expected_cost, labels_of
 from graphml.training.bootstrap import RESAMPLES, percentiles, resampled, wilson
 from graphml.training.metrics import accuracy, f1, precision, recall
 
@@ -32,7 +33,7 @@ class OperatingPoint:
         recall: Share of the frauds that are flagged.
         f1: Harmonic mean of the two.
         value_recall: Share of the frauds' exposure that is flagged.
-        saved: What shipping everything would have cost, less what this costs.
+        saved: What shipping everything would have cost, less what this costs; NaN without costs.
         intervals: 95 % bootstrap intervals by name; empty unless asked for.
     """
 
@@ -54,7 +55,7 @@ def operating_point(
     exposure: ArrayLike,
     *,
     threshold: float,
-    costs: Costs,
+    costs: Costs | None,
     flagged: Literal["hold", "refuse"] = "hold",
 ) -> OperatingPoint:
     """Return how a threshold does on labelled rows; those below it are shipped.
@@ -64,7 +65,8 @@ def operating_point(
         p: Probabilities of the same rows.
         exposure: What a fraud would take, at least 0.
         threshold: Flagged are probabilities of at least this.
-        costs: Of each decision; ``saved`` is told by them, with ``y`` for the probability.
+        costs: Of each decision; ``saved`` is told by them, with ``y`` for the probability. ``None``
+            where they are not known.
         flagged: What happens to the flagged.
 
     Raises:
@@ -82,7 +84,7 @@ def with_intervals(
     exposure: ArrayLike,
     *,
     threshold: float,
-    costs: Costs,
+    costs: Costs | None,
     groups: ArrayLike,
     seed: int,
     flagged: Literal["hold", "refuse"] = "hold",
@@ -128,11 +130,13 @@ _GIVEN = ("threshold", "rows", "intervals")
 
 
 def _point(
-    y: Ints, p: Floats, exposure: Floats, threshold: float, costs: Costs, flagged: str
+    y: Ints, p: Floats, exposure: Floats, threshold: float, costs: Costs | None, flagged: str
 ) -> OperatingPoint:
     above = p >= threshold
-    cost = costs.expected(y.astype(np.float64), exposure)
-    stolen = y * exposure
+    stolen, saved = y * exposure, float("nan")
+    if costs is not None:
+        cost = expected_cost(costs, y.astype(np.float64), exposure)
+        saved = float((cost[0] - cost[DECISIONS.index(flagged)])[above].sum())
     return OperatingPoint(
         threshold=threshold,
         rows=len(y),
@@ -142,7 +146,7 @@ def _point(
         recall=recall(y, p, threshold=threshold),
         f1=f1(y, p, threshold=threshold),
         value_recall=float(stolen[above].sum() / stolen.sum()) if stolen.any() else float("nan"),
-        saved=float((cost[0] - cost[DECISIONS.index(flagged)])[above].sum()),
+        saved=saved,
     )
 
 

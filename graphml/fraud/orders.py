@@ -15,8 +15,9 @@ import numpy as np
 import polars as pl
 from scipy.special import logit
 
+from graphml.config import Costs
 from graphml.errors import NothingToDoError, UsageError, one_line
-from graphml.fraud.decisions import Costs, decide
+from graphml.fraud.decisions import decide
 from graphml.fraud.order_columns import COLUMNS, EVERY, Floats, Ints, OrderColumns
 from graphml.graph.build import Graph
 from graphml.results import time_text

@@ -12,6 +12,7 @@ from graphml.pipeline.detection import FoundRing, find_ring
 from graphml.results import Decision, Verdict
 
 if TYPE_CHECKING:
+    from graphml.fraud.detector import FraudDetector
     from graphml.store.base import GraphStore
     from graphml.tables.frames import Tables
 
@@ -41,11 +42,13 @@ def decide(
     by: str,
     time: datetime,
     as_of: datetime,
+    detector: FraudDetector | None = None,
     dry_run: bool = False,
 ) -> Decided:
     """Keep an analyst's decision, and the labels it means, known from ``time`` on.
 
-    A ring is decided on as it is at ``as_of``, with the members it has by then.
+    A ring is decided on as it is at ``as_of``, with the members it has by then; ``detector`` is the
+    one that it was found with.
 
     Raises:
         UsageError: There is no such member, order or ring by ``as_of``.
@@ -56,7 +59,7 @@ def decide(
 
     found, members = None, tuple[str, ...]()
     if unit == "ring":
-        found = find_ring(store, id_, config, as_of=as_of, decided_by=time)
+        found = find_ring(store, id_, config, as_of=as_of, decided_by=time, detector=detector)
         members = found.ring.flagged_ids
         about = {"member_id": list(members)}
     else:

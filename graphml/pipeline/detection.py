@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from graphml.config import RingConfig
 from graphml.errors import NothingToDoError, UsageError
-from graphml.pipeline.reading import stored_graph
+from graphml.pipeline.reading import check_moment, stored_graph
 from graphml.results import Decision, Ring, RunInfo, Scores, Verdict
 from graphml.store.provenance import Manifest, Stopwatch, fingerprint
 
 if TYPE_CHECKING:
+    from graphml.fraud.detector import FraudDetector
     from graphml.graph.build import Graph
     from graphml.store.base import GraphStore
 
@@ -57,7 +58,7 @@ def detect(
     as_of: datetime,
     show: RingConfig | None = None,
     decided_by: datetime | None = None,
-    scores: Scores | None = None,
+    detector: FraudDetector | None = None,
     write: bool = False,
 ) -> Detection:
     """Find the rings of a store as of a moment; ``write`` publishes them as a run.
@@ -70,17 +71,19 @@ def detect(
             scores. It changes nothing about what is published.
         decided_by: Analysts' decisions up to then hide what they dismissed; ``as_of`` if omitted.
             A decision chooses what is shown and enters no score.
-        scores: Members' risk, where a model gives it.
+        detector: Whose scores of members raise weak groups and put parts of rings together.
         write: Publish the rings in the store.
 
     Raises:
         NothingToDoError: No event has happened by ``as_of``.
+        UsageError: The detector knows what came later.
     """
     from graphml.rings.extract import find_candidates
     from graphml.rings.lifecycle import apply_decisions, verdicts_on
 
     watch = Stopwatch()
     tables, graph = stored_graph(store, as_of)
+    scores = _risk(detector, graph, as_of)
     candidates = find_candidates(graph, scores, config, as_of=as_of)
     decisions = store.decisions(decided_by or as_of)
     since, previous = _previous(store, as_of, decisions)
@@ -116,6 +119,15 @@ def detect(
         manifest=manifest,
         graph=graph,
     )
+
+
+def _risk(detector: FraudDetector | None, graph: Graph, as_of: datetime) -> Scores | None:
+    """Return the members' scores; ``None`` without a detector that knows more than rings do."""
+    if detector is None or detector.trees is None:
+        return None
+    check_moment(detector, as_of)
+    logger.info("members' risk by %s", detector.name)
+    return detector.score(graph, as_of=as_of)
 
 
 def _runs_by(store: GraphStore, as_of: datetime) -> list[RunInfo]:
@@ -178,6 +190,7 @@ def find_ring(
     *,
     as_of: datetime,
     decided_by: datetime | None = None,
+    detector: FraudDetector | None = None,
 ) -> FoundRing:
     """Return a ring by its id, dismissed or not, believed in or not, as it is at a moment.
 
@@ -186,12 +199,14 @@ def find_ring(
 
     Raises:
         NothingToDoError: No event has happened by ``as_of``.
-        UsageError: There is no such ring by then, not among the candidates either.
+        UsageError: There is no such ring by then, not among the candidates either; or the
+            detector, as in ``detect``, knows what came later.
     """
     from graphml.rings.extract import find_candidates
 
     _, graph = stored_graph(store, as_of)
-    candidates = find_candidates(graph, None, config, as_of=as_of)
+    scores = _risk(detector, graph, as_of)
+    candidates = find_candidates(graph, scores, config, as_of=as_of)
     _, previous = _previous(store, as_of, store.decisions(decided_by or as_of))
     for asked in (config, replace(config, min_members=2, min_score=0.0, kinds=())):
         for ring in candidates.rings(asked, previous):
@@ -208,7 +223,13 @@ def find_ring(
 
 
 def evaluate_store(
-    store: GraphStore, truth: Path, config: RingConfig, *, as_of: datetime, baselines: bool
+    store: GraphStore,
+    truth: Path,
+    config: RingConfig,
+    *,
+    as_of: datetime,
+    baselines: bool,
+    detector: FraudDetector | None = None,
 ) -> list[dict[str, object]]:
     """Return one row of ring metrics a method: ours first, then the baselines.
 
@@ -220,7 +241,7 @@ def evaluate_store(
     from graphml.rings.evaluate import evaluate_rings, read_truth
 
     rings, groups = read_truth(truth)
-    detection = detect(store, config, as_of=as_of)
+    detection = detect(store, config, as_of=as_of, detector=detector)
     members = detection.graph.nodes["member"].keys
     if not members.is_in(rings["member_id"].implode()).any():
         raise NothingToDoError(

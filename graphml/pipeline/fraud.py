@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphml.config import FraudConfig, TrainConfig
+from graphml.config import Costs, FraudConfig, TrainConfig
 from graphml.errors import UsageError
 from graphml.pipeline.keeping import keep
 from graphml.pipeline.modelcard import model_card
@@ -90,21 +90,27 @@ def train_detector(
     *,
     as_of: datetime,
     folder: Path,
+    costs: Costs | None = None,
 ) -> TrainedDetector:
     """Train a fraud detector on what a store held as of a moment; keep it in ``folder``.
 
+    With ``costs`` the report is about the threshold that would have cost least on validation, else
+    about the one that capacity allows.
+
     Raises:
         NothingToDoError: There is no event by then.
-        UsageError: There is too little history.
+        UsageError: There is too little history, or a segment is no column of the members table.
     """
     from graphml.fraud.fitting import fit_detector, report_rows
+    from graphml.fraud.reporting import Operation, operate
     from graphml.tasks.accused import cleared_share
 
     watch = Stopwatch()
     tables, graph = stored_graph(store, as_of)
     parts, when = detector_labels(tables, config, as_of=as_of)
     complete = cleared_share(tables, until=when.until["train"]) >= _COMPLETE
-    asked = {"settings": asdict(config), "network": asdict(network)}
+    settings = {name: value for name, value in asdict(config).items() if name != "segments"}
+    asked = {"settings": settings, "network": asdict(network)}
     digests = {"settings": digest(asked), "data": fingerprint(tables)}
     fitted = fit_detector(
         graph, parts["train"], parts["valid"], parts["test"], config,
@@ -112,8 +118,10 @@ def train_detector(
     )  # fmt: skip
     detector = fitted.detector
     rows: list[dict[str, Any]] = []
+    found: Operation | None = None
     if parts["test"].rows["y"].sum():
         rows = report_rows(fitted, capacity=config.capacity, seed=config.seed)
+        found = operate(graph, tables.events, fitted, parts["valid"], config=config, costs=costs)
     else:
         logger.warning(
             "nobody was accused in the weeks kept for the report: there is nothing to measure"
@@ -121,6 +129,8 @@ def train_detector(
     report = Report(
         task="fraud", model=detector.name, rows=tuple(rows), labels=len(parts["test"]),
         first=when.test[0], last=when.test[-1],
+        operating=found.figures() if found else None,
+        segments=tuple(found.segments.to_dicts()) if found else (),
     )  # fmt: skip
     detector.save(folder)
     counts = {name: len(labels) for name, labels in parts.items()}
@@ -136,6 +146,7 @@ def train_detector(
         notes={
             "store": store.url,
             "network": asdict(network) if config.network else None,
+            "costs": asdict(costs) if costs else None,
             "complete": complete,
             "weights": dict(detector.weights),
             "moments": {name: [str(m) for m in getattr(when, name)] for name in parts},
@@ -143,7 +154,7 @@ def train_detector(
         watch=watch,
     )
     keep(folder, report, manifest)
-    card = model_card(detector, rows, manifest, config, complete=complete)
+    card = model_card(detector, report, manifest, config, complete=complete)
     replace_file(folder / MODEL_CARD, card.encode())
     return TrainedDetector(detector=detector, report=report, manifest=manifest)
 
@@ -151,9 +162,16 @@ def train_detector(
 def detector_labels(
     tables: Tables, config: FraudConfig, *, as_of: datetime
 ) -> tuple[dict[str, Labels], Moments]:
-    """Return the labels of each part of the split, made of what was known when it ended."""
+    """Return the labels of each part of the split, made of what was known when it ended.
+
+    Raises:
+        NothingToDoError: Nobody was there by then.
+        UsageError: There is too little history, or a segment is no column of the members table.
+    """
+    from graphml.fraud.reporting import require_segments
     from graphml.tasks.accused import accused_labels
 
+    require_segments(tables.members, config.segments)
     when = moments_of(tables.events["time"].min(), as_of, config)  # type: ignore[arg-type]
     parts = {
         name: accused_labels(

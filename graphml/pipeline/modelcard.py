@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphml.config import FraudConfig
+from graphml.pipeline.cardtables import operating_text, segments_text
 from graphml.results import time_text
 
 if TYPE_CHECKING:
     from graphml.fraud.detector import FraudDetector
+    from graphml.results import Report
     from graphml.store.provenance import Manifest
 
 
 def model_card(
     detector: FraudDetector,
-    rows: Sequence[Mapping[str, Any]],
+    report: Report,
     manifest: Manifest,
     config: FraudConfig,
     *,
@@ -25,7 +27,7 @@ def model_card(
 
     Args:
         detector: What was trained.
-        rows: Of its report.
+        report: How it did beside the bars, at its threshold, and in each segment.
         manifest: Of its training.
         config: What it was asked and chosen by.
         complete: Whether the unaccused were taken for innocent.
@@ -58,16 +60,30 @@ Scores members of a marketplace for fraud: as of a moment, the probability that 
 Share of the accused among the {config.capacity:.1%} riskiest members, on labels that neither training nor choice saw; 95 % intervals by
 resampling members. `gain` is what the chosen method has above each.
 
-{_table(rows)}
+{_table(report.rows)}
 
 Average precision counts the never accused as innocent, so where frauds go undetected it is too low for every method.
-
+{_at_threshold(report, config)}
 ## What it must not be used for
 
 - {silent}
 - A score is a reason to look, not a verdict: read the reasons and the counter-evidence, and let a person decide whom to block.
 - Labels come from what reviewers and banks found. What they never look at, the trees do not learn; candidate rings need no label.
 - Trained on one shop's members, it is for that shop. When the shares of scores shift (`graphml evaluate`), train again.
+"""
+
+
+def _at_threshold(report: Report, config: FraudConfig) -> str:
+    if report.operating is None:
+        return ""
+    return f"""
+## Where it holds members
+
+{operating_text(report.operating, capacity=config.capacity)}
+
+## Whom it holds
+
+{segments_text(report.segments)}
 """
 
 

@@ -20,6 +20,8 @@ from graphml.store.provenance import Manifest, Stopwatch, fingerprint
 if TYPE_CHECKING:
     import polars as pl
 
+    from graphml.config import Costs
+    from graphml.fraud.decisions import Capacity
     from graphml.fraud.orders import OrderModel
     from graphml.store.base import GraphStore
     from graphml.tables.frames import Tables
@@ -123,15 +125,28 @@ def order_parts(tables: Tables, *, as_of: datetime) -> tuple[dict[str, OrderLabe
     return {"train": train, "valid": valid, "test": test}, second
 
 
-def score_orders(store: GraphStore, folder: Path, *, unit: str, as_of: datetime) -> pl.DataFrame:
+def score_orders(
+    store: GraphStore,
+    folder: Path,
+    *,
+    unit: str,
+    as_of: datetime,
+    costs: Costs | None = None,
+    reviews: Capacity | None = None,
+) -> pl.DataFrame:
     """Return the orders or reviews of the four weeks up to ``as_of``, riskiest first.
 
+    With costs, or with a limit of reviews, there is the column ``decision``: ``with_decision`` says
+    by which rule.
+
     Raises:
-        UsageError: There is no model in ``folder``, or it knows what came after ``as_of``.
+        UsageError: There is no model in ``folder``, or it knows what came after ``as_of``, or there
+            are fewer rows than reviews.
         NothingToDoError: Nothing came in.
     """
     import polars as pl
 
+    from graphml.fraud.decisions import with_decision
     from graphml.fraud.orders import OrderModel
 
     model = OrderModel.load(folder)
@@ -143,7 +158,8 @@ def score_orders(store: GraphStore, folder: Path, *, unit: str, as_of: datetime)
         )
     _, graph = stored_graph(store, as_of)
     scored = model.score(graph, since=as_of - RECENT, until=as_of, unit=unit)
-    return scored.select(
+    rows = scored.select(
         "id", "unit", "score", pl.lit("probability").alias("score_kind"), "exposure", "as_of",
         pl.lit(known["name"]).alias("model"), pl.lit("[]").alias("reasons"), "member_id",
     ).sort("score", "id", descending=[True, False])  # fmt: skip
+    return with_decision(rows, costs=costs, capacity=reviews)

@@ -5,21 +5,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
+from graphml.config import FraudConfig
+from graphml.fraud.decisions import Capacity, with_decision
 from graphml.fraud.detector import FraudDetector
 from graphml.fraud.evidence import Describer
+from graphml.fraud.exposure import exposures
+from graphml.pipeline.drifting import Drift, drift_of
 from graphml.pipeline.explaining import explain_scores, flagged_from, reasons_text
 from graphml.pipeline.reading import check_moment, stored_graph
 from graphml.results import Scores
+from graphml.store.provenance import Manifest, Stopwatch, fingerprint
+from graphml.tables.frames import TIME
 
 if TYPE_CHECKING:
+    from graphml.config import Costs
     from graphml.graph.build import Graph
     from graphml.store.base import GraphStore
-    from graphml.tables.frames import Tables
     from graphml.training.model import GraphModel
 
 logger = logging.getLogger("graphml.pipeline")
@@ -27,11 +34,21 @@ logger = logging.getLogger("graphml.pipeline")
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Scored:
-    """Every member's score, the rows that ``graphml score`` prints, and the graph they are of."""
+    """Every member's score, and what else a scoring leaves behind.
+
+    Attributes:
+        scores: Of all members.
+        rows: What ``graphml score`` prints.
+        graph: That they are of.
+        drift: How a detector stands; ``None`` for a network, or a detector without labels.
+        manifest: Of the scoring.
+    """
 
     scores: Scores
     rows: pl.DataFrame
     graph: Graph
+    drift: Drift | None
+    manifest: Manifest
 
 
 def score(
@@ -41,12 +58,21 @@ def score(
     as_of: datetime,
     explained: int = 0,
     capacity: float = 0.02,
+    costs: Costs | None = None,
+    reviews: Capacity | None = None,
 ) -> Scored:
     """Return every member's score, rows riskiest first.
 
     ``exposure`` is what the member bought in the 90 days up to ``as_of``, in the currency it used
-    most; ``reasons`` are those of a detector for the ``explained`` riskiest.
+    most; ``reasons`` are those of a detector for the ``explained`` riskiest. With costs, or with a
+    limit of reviews, there is the column ``decision``: ``with_decision`` says by which rule.
+
+    Raises:
+        NothingToDoError: There is no event by then.
+        UsageError: The model knows what came after ``as_of``, scores are ranks and there are costs
+            alone, or there are fewer members than reviews.
     """
+    watch = Stopwatch()
     tables, graph = stored_graph(store, as_of)
     check_moment(model, as_of)
     detector = model if isinstance(model, FraudDetector) else None
@@ -55,37 +81,42 @@ def score(
         scores = detector.score(graph, as_of=as_of, describer=describer)
     else:
         scores = model.score(graph, as_of=as_of)
-    rows = (
-        pl.DataFrame({"member_id": scores.ids, "score": scores.values})
-        .join(_exposure(tables, as_of), on="member_id", how="left", maintain_order="left")
-        .sort("score", "member_id", descending=[True, False])
+    asked = pl.DataFrame({"member_id": pl.Series(scores.ids, dtype=pl.String)}).with_columns(
+        as_of=pl.lit(as_of, TIME)
     )
+    rows = asked.with_columns(
+        score=pl.Series(scores.values, dtype=pl.Float64),
+        score_kind=pl.lit(scores.score_kind),
+        exposure=pl.Series(exposures(tables.events, asked)),
+    ).sort("score", "member_id", descending=[True, False])
+    rows = with_decision(rows, costs=costs, capacity=reviews)
     reasons: dict[str, str] = {}
     riskiest = rows["member_id"].head(explained).to_list()
     if detector and describer and riskiest:
         reasons = _reasons(describer, detector, scores, riskiest, as_of, capacity)
     rows = rows.with_columns(
-        unit=pl.lit("member"), score_kind=pl.lit(scores.score_kind), as_of=pl.lit(as_of),
-        model=pl.lit(model.name), exposure=pl.col("exposure").fill_null(0.0),
+        unit=pl.lit("member"), model=pl.lit(model.name),
         reasons=pl.col("member_id").replace_strict(reasons, default="[]", return_dtype=pl.String),
     ).select(
-        "member_id", "unit", "score", "score_kind", "exposure", "as_of", "model", "reasons"
+        "member_id", "unit", "score", "score_kind", "exposure", "as_of", "model", "reasons",
+        *(name for name in ("decision",) if name in rows.columns),
     )  # fmt: skip
-    return Scored(scores=scores, rows=rows, graph=graph)
-
-
-def _exposure(tables: Tables, as_of: datetime) -> pl.DataFrame:
-    """Return member_id and exposure of all who bought in the 90 days up to ``as_of``."""
-    return (
-        tables.events.lazy()
-        .filter(pl.col("kind") == "purchase", pl.col("time") > as_of - timedelta(days=90))
-        .group_by("member_id", "currency")
-        .agg(exposure=pl.col("amount").sum(), bought=pl.len())
-        .sort("bought", "currency", descending=True, nulls_last=True)
-        .unique("member_id", keep="first", maintain_order=True)
-        .select("member_id", "exposure")
-        .collect()
+    drift = None
+    if detector and describer and detector.trees is not None:
+        values = np.array(scores.values)
+        drift = drift_of(describer, detector, values, tables, as_of=as_of, capacity=capacity)
+    manifest = Manifest.of(
+        "score-fraud",
+        settings=FraudConfig(capacity=capacity),
+        data=fingerprint(tables),
+        as_of=as_of,
+        seed=detector.seed if detector else 0,
+        model=model.name,
+        counts={"members": len(scores.ids)},
+        notes={"store": store.url, "drift": drift.to_json() if drift else None},
+        watch=watch,
     )
+    return Scored(scores=scores, rows=rows, graph=graph, drift=drift, manifest=manifest)
 
 
 def _reasons(

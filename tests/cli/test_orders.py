@@ -7,6 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from graphml.config import Costs
+from graphml.fraud.decisions import decide
 from tests.cli.test_models import rows, run
 
 
@@ -20,9 +22,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_orders_and_reviews_are_learned_and_scored_by_what_came_before_them(shop):
-    report = rows(run(shop, "train", "fraud", "--unit", "order", "-q"))
-    assert [row["method"] for row in report] in (
+@pytest.fixture(scope="module")
+def trained(shop: Path) -> list[dict[str, object]]:
+    return rows(run(shop, "train", "fraud", "--unit", "order", "-q"))
+
+
+def test_orders_and_reviews_are_learned_and_scored_by_what_came_before_them(shop, trained):
+    assert [row["method"] for row in trained] in (
         [],
         ["flat", "aggregates", "blend", "blend − aggregates"],
     )
@@ -55,3 +61,23 @@ def test_a_dry_run_trains_nothing_and_options_of_members_are_refused(shop):
     for option, value in (("--method", "network"), ("--horizon", "7d"), ("--negatives", "stated")):
         refused = run(shop, "train", "fraud", "--unit", "order", option, value, code=2)
         assert f"{option} is for --unit member" in refused.stderr
+
+
+def test_orders_are_held_by_costs_or_by_capacity(shop, trained):
+    asked = ["score", "fraud", "--unit", "order", "-q"]
+    file = shop / "graphml.toml"
+    try:
+        found = rows(run(shop, *asked, "--capacity", "0.02"))
+        held = int(0.02 * len(found))
+        decided = [row["decision"] for row in found]
+        assert decided == ["hold"] * held + ["ship"] * (len(found) - held)
+        file.write_text("[costs]\nreview = 5\nblock_good = 40\nmargin = 0.1\nwronged = 0.02\n")
+        by_cost = rows(run(shop, *asked))
+        assert list(by_cost[0])[-2:] == ["member_id", "decision"]
+        costs = Costs(review=5, block_good=40, margin=0.1, wronged=0.02)
+        p, at_risk = ([row[name] for row in by_cost] for name in ("score", "exposure"))
+        assert [row["decision"] for row in by_cost] == decide(p, at_risk, costs=costs).tolist()
+        done = run(shop, *asked, "--capacity", str(len(found) + 1), code=2)
+        assert f"more than the {len(found)} there are" in done.stderr
+    finally:
+        file.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from itertools import combinations
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from graphml.fraud.decisions import (
     decide,
     threshold_for_capacity,
     threshold_for_costs,
+    with_decision,
 )
 
 COSTS = Costs(review=5, block_good=20, margin=0.1, recovered=0.25, missed=0.1, wronged=0.02)
@@ -236,6 +238,43 @@ def test_a_capacity_that_does_not_fit_is_refused():
 def test_costs_out_of_range_are_refused(name, value):
     with pytest.raises(ConfigError, match=rf"costs\.{name} is"):
         Costs(**{"review": 1, "block_good": 1, name: value})
+
+
+def scored(rows, kind="probability"):
+    """Return rows as ``score`` has them, riskiest first."""
+    score, exposure = zip(*sorted(rows, reverse=True), strict=True)
+    return pl.DataFrame({"score": score, "exposure": exposure}).with_columns(
+        pl.col("exposure").cast(pl.Float64), score_kind=pl.lit(kind)
+    )
+
+
+@given(rows=rows, costs=some_costs, count=st.none() | st.integers(1, 7))
+def test_with_costs_rows_are_decided_as_decide_does(rows, costs, count):
+    capacity = None if count is None else Capacity(count=min(count, len(rows)))
+    table = scored(rows)
+    found = with_decision(table, costs=costs, capacity=capacity)["decision"].to_list()
+    assert found == decide(
+        table["score"], table["exposure"], costs=costs, capacity=capacity
+    ).tolist()  # fmt: skip
+
+
+@given(rows=rows, count=st.integers(1, 7), kind=st.sampled_from(["probability", "rank"]))
+def test_with_a_capacity_alone_the_riskiest_are_held_and_nobody_is_refused(rows, count, kind):
+    count = min(count, len(rows))
+    table = scored(rows, kind)
+    for costs in (None, COSTS) if kind == "rank" else (None,):
+        found = with_decision(table, costs=costs, capacity=Capacity(count=count))["decision"]
+        assert found.to_list() == ["hold"] * count + ["ship"] * (len(rows) - count)
+
+
+def test_with_neither_there_is_no_decision_and_ranks_cannot_be_weighed():
+    table = scored([(0.5, 40)])
+    assert with_decision(table, costs=None, capacity=None).columns == table.columns
+    with pytest.raises(UsageError, match="these scores are ranks"):
+        with_decision(scored([(0.5, 40)], "rank"), costs=COSTS, capacity=None)
+    for costs in (None, COSTS):
+        with pytest.raises(UsageError, match="capacity of 2 is more than the 1"):
+            with_decision(table, costs=costs, capacity=Capacity(count=2))
 
 
 @pytest.mark.parametrize("y", [[0], [0, 2], [0, np.nan]])

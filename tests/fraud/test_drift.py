@@ -17,10 +17,7 @@ NUMBERS = st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), max_size=60)
 def brute_index(shape: Shape, values) -> float:
     """Return the stability index by counting, bin by bin."""
     bounds = [-np.inf, *shape.edges, np.inf]
-    shares = [
-        sum(low < v <= high for v in values) / len(values)
-        for low, high in pairwise(bounds)
-    ]
+    shares = [sum(low < v <= high for v in values) / len(values) for low, high in pairwise(bounds)]
     shares.append(sum(v != v for v in values) / len(values))
     total = 0.0
     for then, now in zip(shape.shares, shares, strict=True):

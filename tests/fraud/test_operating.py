@@ -29,6 +29,16 @@ def test_a_point_by_hand():
     assert point.intervals == {}
 
 
+def test_without_costs_all_but_the_money_is_told():
+    point = operating_point(Y, P, EXPOSURE, threshold=0.6, costs=None)
+    assert np.isnan(point.saved)
+    told = operating_point(Y, P, EXPOSURE, threshold=0.6, costs=COSTS)
+    assert (point.accuracy, point.value_recall) == (told.accuracy, told.value_recall)
+    drawn = with_intervals(Y, P, EXPOSURE, threshold=0.6, costs=None, groups=range(7), seed=0)
+    assert np.isnan(drawn.intervals["saved"]).all()
+    assert not np.isnan(drawn.intervals["recall"]).any()
+
+
 def test_where_nothing_is_flagged_nothing_is_saved_or_precise():
     point = operating_point(Y, P, EXPOSURE, threshold=0.95, costs=COSTS)
     assert (point.flagged, point.saved, point.recall, point.value_recall) == (0, 0, 0, 0)

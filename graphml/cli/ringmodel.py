@@ -1,0 +1,68 @@
+"""Which fraud detector tells the commands of rings how risky members are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graphml.cli.progress import say
+from graphml.errors import UsageError
+from graphml.results import time_text
+
+if TYPE_CHECKING:
+    from graphml.fraud.detector import FraudDetector
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="DIR",
+        help="The fraud model whose scores help; else the store's, if there is one. "
+        "'none': rings from structure alone.",
+        show_default=False,
+    ),
+]
+
+
+def ring_model(
+    url: str, given: str | None, moment: datetime, *, quiet: bool
+) -> FraudDetector | None:
+    """Return the detector to use, and say so; ``None`` where structure alone decides.
+
+    The store's own is left aside when it knows what came after the moment; one that was asked for
+    is refused later.
+
+    Raises:
+        UsageError: What was asked for is no fraud detector, or is damaged.
+    """
+    if given == "none":
+        return None
+    from graphml.pipeline.fraud import is_detector
+    from graphml.store.connect import state_folder
+
+    folder = Path(given) if given else state_folder(url) / "models" / "fraud"
+    if not is_detector(folder):
+        if given:
+            raise UsageError(
+                f"no fraud model in {folder}",
+                hint="graphml train fraud --out writes one, --model none does without",
+            )
+        return None
+    from graphml.fraud.detector import FraudDetector
+
+    detector = FraudDetector.load(folder)
+    known = max(detector.trained_until, detector.chosen_until)
+    if not given and known > moment:
+        say(
+            f"rings from structure alone: {detector.name} knows what happened until {time_text(known)}",
+            quiet=quiet,
+        )
+        return None
+    if detector.trees is None:
+        say(f"rings from structure alone: {detector.name} learned from no labels", quiet=quiet)
+        return None
+    say(f"with the members' risk by {detector.name} (--model none: without)", quiet=quiet)
+    return detector
