@@ -11,8 +11,10 @@ import typer
 from graphml.cli import options
 from graphml.cli.asking import ModelOption
 from graphml.cli.member import explain_a_member
+from graphml.cli.order import explain_an_order
 from graphml.cli.output import require_writable, text_table, write_whole
 from graphml.cli.progress import progress, say
+from graphml.cli.ringmodel import ring_model
 from graphml.cli.rings import ring_record
 from graphml.errors import UsageError, one_line
 from graphml.results import time_text
@@ -29,7 +31,9 @@ _FORMATS = ("table", "json", "jsonl", *_GRAPHS)
 def explain(
     unit: Annotated[
         str,
-        typer.Argument(metavar="ring|member", help="What to explain: a ring, a member's score."),
+        typer.Argument(
+            metavar="ring|member|order|review", help="What to explain: a ring, or the score of one."
+        ),
     ],
     id_: Annotated[
         str, typer.Argument(metavar="ID", help="Its id, as detect-rings or score prints it.")
@@ -49,7 +53,7 @@ def explain(
     quiet: options.QuietOption = False,
     debug: options.DebugOption = False,
 ) -> None:
-    """Explain a ring, or a member's score: what it rests on, what it would be without, what speaks against."""
+    """Explain a ring, or the score of a member, order or review: what it rests on, what it would be without, what speaks against."""
     from graphml.pipeline import find_ring
     from graphml.store.connect import connect
 
@@ -58,15 +62,28 @@ def explain(
             options.store_url(store), id_, model, as_of=as_of, format_=format_, out=out, quiet=quiet
         )
         return
+    if unit in ("order", "review"):
+        explain_an_order(
+            options.store_url(store), id_, model, unit=unit, as_of=as_of,
+            format_=format_, out=out, quiet=quiet,
+        )  # fmt: skip
+        return
     if unit != "ring":
-        raise UsageError(f"cannot explain a {unit!r}", hint="graphml explain ring ID, or member ID")
+        raise UsageError(
+            f"cannot explain a {unit!r}",
+            hint="graphml explain ring, member, order or review, then ID",
+        )
     if format_ not in _FORMATS:
         raise UsageError(f"no format {format_!r}", hint=f"--format {'|'.join(_FORMATS)}")
     require_writable(out)
-    with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
+    url = options.store_url(store)
+    with progress(quiet=quiet), connect(url, read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
         now = datetime.now(UTC)
-        found = find_ring(source, id_, options.ring_config(), as_of=moment, decided_by=now)
+        detector = ring_model(url, str(model) if model else None, moment, quiet=quiet)
+        found = find_ring(
+            source, id_, options.ring_config(), as_of=moment, decided_by=now, detector=detector
+        )
         if format_ in _GRAPHS:
             text = _graph(source, found.ring, format_)
         else:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -44,10 +44,7 @@ def explain_a_member(
     from graphml.pipeline.explaining import explain_stored
     from graphml.store.connect import connect
 
-    if format_ not in _FORMATS:
-        raise UsageError(
-            f"no format {format_!r} for a member", hint=f"--format {'|'.join(_FORMATS)}"
-        )
+    require_format(format_, "member")
     require_writable(out)
     with progress(quiet=quiet), connect(url, read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
@@ -58,23 +55,49 @@ def explain_a_member(
             )
         capacity = options.settings().fraud.capacity
         explained = explain_stored(source, model, member_id, as_of=moment, capacity=capacity)
+    heading = f"{one_line(explained.member_id, 60)}  {verdict(explained)}"
+    print_explanation(explained.to_json(), [heading, *story(explained)], format_, out)
+
+
+def require_format(format_: str, unit: str) -> None:
+    """Refuse a format that explanations do not have.
+
+    Raises:
+        UsageError: It is one.
+    """
+    if format_ not in _FORMATS:
+        a = "an" if unit[0] in "aeiou" else "a"
+        raise UsageError(
+            f"no format {format_!r} for {a} {unit}", hint=f"--format {'|'.join(_FORMATS)}"
+        )
+
+
+def print_explanation(
+    record: dict[str, Any], lines: Sequence[str], format_: str, out: Path | None
+) -> None:
+    """Print an explanation, or write it into ``out``: the record as JSON, or the lines."""
     if format_ == "table":
-        text = "\n".join(_story(explained)) + "\n"
+        text = "\n".join(lines) + "\n"
     else:
         indent = 1 if format_ == "json" else None
-        text = json.dumps(explained.to_json(), ensure_ascii=False, indent=indent) + "\n"
+        text = json.dumps(record, ensure_ascii=False, indent=indent) + "\n"
     if out:
         write_whole(out, text.encode())
     else:
         typer.echo(text, nl=False)
 
 
-def _story(explained: Explanation) -> Iterator[str]:
-    flagged = "flagged" if explained.score >= explained.threshold else "not flagged"
-    yield (
-        f"{one_line(explained.member_id, 60)}  score {explained.score:.3f} ({explained.score_kind})  "
+def verdict(explained: Explanation) -> str:
+    """Return the score in words, and whether it is flagged."""
+    flagged = "flagged" if explained.flagged else "not flagged"
+    return (
+        f"score {explained.score:.3f} ({explained.score_kind})  "
         f"{flagged} from {explained.threshold:.3f} on"
     )
+
+
+def story(explained: Explanation) -> Iterator[str]:
+    """Tell the reasons, what would clear, and what speaks against."""
     yield ""
     yield "why, and what the score would be without it:"
     for reason in explained.reasons:

@@ -24,10 +24,20 @@ _MOST_TIES = 24
 """Ties of a member that are tried one by one."""
 _MANY = re.compile("MANY_|.*BURST$|CURRENCIES|LARGE_ORDER|LINKED_VIEWS|SHARED_IDENTIFIERS")
 """Codes that speak of several."""
-_LEAST = {"dearness_mean": 0.2, "dearness_max": 0.2, "spent_last_ratio": 1.5, "pace_7d_30d": 1.5}
+_LEAST = {
+    "dearness_mean": 0.2, "dearness_max": 0.2, "spent_last_ratio": 1.5, "pace_7d_30d": 1.5,
+    "order_dearness": 0.2, "order_amount_ratio": 1.5, "order_amount_max_ratio": 1.5,
+    "order_product_buyers_7d": 2.0,
+}  # fmt: skip
 """By aggregate: below it nothing is unusual, whatever the trees make of it."""
 _NAUGHT = {"age_days", "days_to_purchase", "neighbours_signup_hours", "hours_after_other"}
 """Aggregates of which 0 says the most."""
+_STATED = {
+    "order_amount": "amount", "order_amount_ratio": "amount", "order_amount_max_ratio": "amount",
+    "order_dearness": "amount", "order_quantity": "quantity", "order_product_buyers_7d": "product",
+    "order_product_flagged": "product", "order_product_flagged_share": "product",
+}  # fmt: skip
+"""By aggregate of a record: the field of it that is its evidence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,6 +160,9 @@ def _of_code(
     stem = lead.reason.format(value=values[lead.name])
     of = Candidate(code=lead.code, text=stem, removal=Removal(), columns=columns, stem=stem)
     types = [_TYPE[relation] for relation in lead.relations if relation in _TYPE]
+    if lead.group == "order":
+        yield from _of_record(of, lead, types, local)
+        return
     if types:
         yield from _of_ties(of, types, local, company)
         return
@@ -174,6 +187,22 @@ def _of_ties(
     every = [*shared, *(tie for tie in local.rows if tie.type in types and tie not in shared)]
     if len(every) > 1:
         yield widened(of, every, local)
+
+
+def _of_record(
+    of: Candidate, lead: Aggregate, types: Sequence[str], local: Local
+) -> Iterator[Candidate]:
+    """Rest a reason on each identifier that the record names, or on a field that it states."""
+    if lead.name in _STATED:
+        yield replace(of, removal=Removal(fields=frozenset([_STATED[lead.name]])))
+        return
+    ties = [tie for tie, rows in local.rows.items() if tie.type in types and local.record in rows]
+    for tie in ties:
+        who = count(local.others[tie], "other member")
+        text = f"{of.stem} ({tie.type} {name(key_of(tie, local))}, {who})"
+        yield replace(of, text=text, removal=Removal(ties=frozenset([tie])))
+    if len(ties) > 1:
+        yield widened(of, ties, local)
 
 
 def _takes_all(removal: Removal, local: Local) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -48,8 +48,10 @@ class Local:
         moment: The last moment known, microseconds.
         flags: By the moment, with the ids of ``graph``.
         own: Rows of ``graph.events`` that are the member's, in order of time, int64.
-        rows: Those of them on each identifier.
+        rows: Those of them on each identifier, ``record`` among them.
         others: How many other members are on it.
+        record: The row of ``graph.events`` that is asked about, an order's or a review's: the last,
+            and none of ``own``; ``None`` where the member is.
     """
 
     graph: Graph
@@ -59,6 +61,7 @@ class Local:
     own: Ints
     rows: Mapping[Tie, Ints]
     others: Mapping[Tie, int]
+    record: int | None = None
 
 
 def local(graph: Graph, member: int, *, as_of: datetime, flags: Flags) -> Local:
@@ -113,6 +116,30 @@ def local(graph: Graph, member: int, *, as_of: datetime, flags: Flags) -> Local:
         rows=rows,
         others={tie: _others(events, tie, member) for tie in rows},
     )
+
+
+def with_record(graph: Graph, row: int) -> Graph:
+    """Return what was there strictly before a record, and the record: the last of the events."""
+    events = graph.events
+    first = int(events["time"].search_sorted(events["time"][row], side="left"))
+    return replace(
+        graph.until(events["time"][row]),
+        events=pl.concat([events[:first], events[row : row + 1]]),
+    )
+
+
+def local_record(now: Graph, *, flags: Flags) -> Local:
+    """Return what the aggregates of the last record look at, a purchase or a review.
+
+    Args:
+        now: As ``with_record`` makes it.
+        flags: As ``local`` takes them.
+    """
+    last = now.events.height - 1
+    around = local(now, now.events["member"][last], as_of=now.events["time"][last], flags=flags)
+    record = around.graph.events.height - 1
+    own = around.own[around.own != record]
+    return replace(around, moment=around.moment - 1, own=own, record=record)
 
 
 def _chosen(now: Graph, member: int) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from graphml.graph.build import Graph
 from graphml.results import ScoreKind
 from graphml.rings.membership import Membership
 from graphml.tables.frames import require_utc
-from graphml.tabular.aggregates import AGGREGATES, Features
+from graphml.tabular.aggregates import AGGREGATES
 from graphml.tabular.flags import Flags, known_flags
 
 _MOST_AGAINST = 4
@@ -81,9 +81,9 @@ def explain_member(
         as_of=as_of,
         model=scorer.name,
         threshold=threshold,
-        reasons=tested_reasons(rescorer, before, told, now),
+        reasons=tested_reasons(rescorer, before, told, now, more=()),
         counterfactual=counterfactual(rescorer, threshold=threshold),
-        against=tuple(_against(rescorer, before, told)),
+        against=tuple(speaking_against(rescorer, before, told)),
     )
 
 
@@ -99,7 +99,7 @@ def _place(now: Graph, member_id: str, as_of: datetime) -> int:
     return int(place)
 
 
-def _against(rescorer: Rescorer, before: Outcome, told: Floats) -> Iterator[Against]:
+def speaking_against(rescorer: Rescorer, before: Outcome, told: Floats) -> Iterator[Against]:
     """Tell what lowers the log-odds most, and that a member is in no candidate ring."""
     trees = rescorer.scorer.trees
     found = [_no_ring(rescorer, before)] if not before.structure else []
@@ -114,9 +114,7 @@ def _against(rescorer: Rescorer, before: Outcome, told: Floats) -> Iterator[Agai
 
 def _no_ring(rescorer: Rescorer, before: Outcome) -> Against:
     """Tell how much lower the risk is than in a group that speaks neither for nor against."""
-    features = Features(names=rescorer.names, values=before.values[None])
-    even = float(rescorer.scorer.risks(features, np.array([_EVEN]))[0])
     return Against(
         code="NO_RING", text="in no candidate ring: shares nothing suspicious with others",
-        lowers=even - before.risk,
+        lowers=rescorer.risk_in_group(before, _EVEN) - before.risk,
     )  # fmt: skip

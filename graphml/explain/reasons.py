@@ -27,7 +27,12 @@ _TEXT_LENGTH = 300
 
 
 def tested_reasons(
-    rescorer: Rescorer, before: Outcome, told: Floats, now: Graph
+    rescorer: Rescorer,
+    before: Outcome,
+    told: Floats,
+    now: Graph,
+    *,
+    more: Sequence[Candidate],
 ) -> tuple[Reason, ...]:
     """Return the reasons that hold, the largest fall first, no code twice, four at most.
 
@@ -38,11 +43,12 @@ def tested_reasons(
         before: Its score as it is.
         told: What each of the trees' columns adds to the log-odds.
         now: The whole graph by the moment, for the events.
+        more: Candidates beside those of ``candidates``.
     """
     values = dict(zip(rescorer.names, before.values.tolist(), strict=True))
     trees = rescorer.scorer.trees
     names = trees.names if trees else ()
-    found = candidates(names, told, values, rescorer.local, rescorer.company)
+    found = [*more, *candidates(names, told, values, rescorer.local, rescorer.company)]
     tested = _tested(rescorer, found, before, told)
     tested += _tested(rescorer, _narrowed(tested, rescorer.local), before, told)
     chosen = _different(_one_a_code(tested))
@@ -68,7 +74,7 @@ class _Tested:
     def size(self) -> int:
         """How much is taken away."""
         removal = self.candidate.removal
-        return len(removal.ties) + len(removal.events)
+        return len(removal.ties) + len(removal.events) + len(removal.fields)
 
     @property
     def vague(self) -> bool:
@@ -87,6 +93,7 @@ def _tested(
         (candidate, outcome)
         for candidate, outcome in zip(found, outcomes, strict=True)
         if before.risk - outcome.risk >= LEAST_FALL
+        and before.score - outcome.score >= rescorer.least
     ]
     # One removal is the evidence of several candidates.
     different = {id(outcome): outcome for _, outcome in falling}
@@ -170,7 +177,10 @@ def _evidence(removal: Removal, around: Local, now: Graph) -> tuple[tuple[str, .
 
     Of an identifier all events on it count, half of those shown the member's own if there are.
     """
-    own = around.graph.events["event_id"].gather(sorted(removal.events)).to_list()
+    rows = removal.events
+    if removal.fields and around.record is not None:
+        rows = rows | {around.record}
+    own = around.graph.events["event_id"].gather(sorted(rows)).to_list()
     if not removal.ties:
         return tuple(own[-_MOST_EVENTS:]), len(own)
     member = now.nodes["member"].keys.index_of(around.graph.nodes["member"].keys[around.member])

@@ -70,6 +70,9 @@ class Rescorer:
         scorer: What scores it.
     """
 
+    least: float = 0.0
+    """By how much the score has to fall for a reason to hold, so that it shows."""
+
     def __init__(self, local: Local, company: Company, scorer: Scorer) -> None:
         self.local = local
         self.company = company
@@ -100,13 +103,22 @@ class Rescorer:
         result: Floats = trees.contributions(values)[:, :-1]
         return result
 
+    def risk_in_group(self, outcome: Outcome, structure: float) -> float:
+        """Return the risk, all else being as it is, in a candidate ring of this score."""
+        features = Features(names=self.names, values=outcome.values[None])
+        return float(self.scorer.risks(features, np.array([structure]))[0])
+
+    def _described(self, removals: Sequence[Removal]) -> tuple[Features, Floats]:
+        """Return features, and the score of the candidate ring [removals], after each removal."""
+        found = [self.company.without(removal, self.local) for removal in removals]
+        return features_without(self.local, removals), np.array(found)
+
     def _ask(self, removals: Iterable[Removal]) -> None:
         asked = list(removals)
         if not asked:
             return
-        features = features_without(self.local, asked)
+        features, structure = self._described(asked)
         self.names = features.names
-        structure = np.array([self.company.without(removal, self.local) for removal in asked])
         risks = self.scorer.risks(features, structure)
         scores = self.scorer.probability(risks)
         for at, removal in enumerate(asked):

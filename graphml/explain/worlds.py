@@ -33,18 +33,20 @@ class Removal:
         ties: Identifiers that its records then do not name.
         events: Rows of the local graph's events that are then not there; all are the member's.
         links: Whether its links to others go.
+        fields: Columns that the record which is asked about then does not state.
     """
 
     ties: frozenset[Tie] = frozenset()
     events: frozenset[int] = frozenset()
     links: bool = False
+    fields: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.ties or self.events or self.links)
+        return bool(self.ties or self.events or self.links or self.fields)
 
 
 def features_without(local: Local, removals: Sequence[Removal]) -> Features:
-    """Return the member's aggregates after each removal, one row each.
+    """Return the member's aggregates after each removal, or its record's, one row each.
 
     Args:
         local: The member's part of the graph.
@@ -65,6 +67,9 @@ def _features(local: Local, removals: Sequence[Removal]) -> Features:
         known_at=np.tile(local.flags.known_at, len(removals)),
     )
     found = AsOf(_side_by_side(local, removals), flags=flags, threads=1)
+    if local.record is not None:
+        # The last of each copy, so the last of all.
+        return found.orders(np.arange(-len(removals), 0) + found.graph.events.height)
     return found.members(first + local.member, np.full(len(removals), local.moment))
 
 
@@ -84,7 +89,8 @@ def _side_by_side(local: Local, removals: Sequence[Removal]) -> Graph:
     }
     # Orders as numbers: text would be read again for every copy.
     events = graph.events.select(_READ).with_columns(pl.col("order_id").rank("dense"))
-    events = events.select(pl.all().gather(row)).with_columns(**columns).filter(pl.Series(kept))
+    events = _unstated(events.select(pl.all().gather(row)), local, removals)
+    events = events.with_columns(**columns).filter(pl.Series(kept))
     return Graph(
         schema=graph.schema,
         nodes=nodes,
@@ -103,7 +109,22 @@ def _cuts(
     for at, removal in enumerate(removals):
         for tie in sorted(removal.ties):
             cuts[tie.type] += (at * height + local.rows[tie]).tolist()
+        if local.record is not None:
+            for name in sorted(removal.fields & cuts.keys()):
+                cuts[name].append(at * height + local.record)
     return cuts
+
+
+def _unstated(events: pl.DataFrame, local: Local, removals: Sequence[Removal]) -> pl.DataFrame:
+    """Return the events of all copies without what their records do not state any more."""
+    height = local.graph.events.height
+    for name in sorted(frozenset().union(*(removal.fields for removal in removals))):
+        if name in events.columns and local.record is not None:
+            places = [
+                at * height + local.record for at, one in enumerate(removals) if name in one.fields
+            ]
+            events = events.with_columns(events[name].scatter(places, None))
+    return events
 
 
 def _ids(codes: pl.Series, offset: Ints, row: Ints, cut: Sequence[int]) -> pl.Series:

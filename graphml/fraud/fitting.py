@@ -77,6 +77,9 @@ class Fitted:
         validation: By method: share of the accused among the members that can be reviewed.
         scores: By method: the log-odds of the test part's rows.
         test: The test part; ``None`` without.
+        valid: The validation part.
+        risk: The chosen method's log-odds of its rows.
+        describer: Of the graph, with the candidate rings of every moment that was asked about.
     """
 
     detector: FraudDetector
@@ -84,6 +87,9 @@ class Fitted:
     validation: Mapping[str, float]
     scores: Mapping[str, Floats]
     test: Part | None
+    valid: Part
+    risk: Floats
+    describer: Describer
 
 
 def fit_detector(
@@ -161,6 +167,9 @@ def fit_detector(
         validation=found,
         scores=scores.get("test", {}),
         test=asked.get("test"),
+        valid=choose,
+        risk=ranked[chosen],
+        describer=describer,
     )
 
 

@@ -16,14 +16,12 @@ from scipy.sparse.csgraph import connected_components
 from graphml.config import ACCOUNT_AGE, Costs, FraudConfig
 from graphml.errors import UsageError, one_line
 from graphml.fraud.decisions import threshold_for_capacity, threshold_for_costs
-from graphml.fraud.detector import FraudDetector, ask_network
 from graphml.fraud.evidence import Describer
 from graphml.fraud.exposure import exposures
-from graphml.fraud.fitting import Fitted, Part
+from graphml.fraud.fitting import Fitted
 from graphml.fraud.operating import OperatingPoint, segment_table, with_intervals
 from graphml.graph.build import Graph
 from graphml.tables.frames import TIME
-from graphml.tasks.labels import Labels
 from graphml.training.questions import Seeds
 
 Floats = NDArray[np.float64]
@@ -78,31 +76,22 @@ def require_segments(members: pl.DataFrame, wanted: Sequence[str]) -> None:
 
 
 def operate(
-    graph: Graph,
-    events: pl.DataFrame,
-    fitted: Fitted,
-    valid: Labels,
-    *,
-    config: FraudConfig,
-    costs: Costs | None,
+    events: pl.DataFrame, fitted: Fitted, *, config: FraudConfig, costs: Costs | None
 ) -> Operation:
     """Return what a detector does on its test part; the flagged are held, all others shipped.
 
-    The threshold is chosen on ``valid`` alone: it is what would have cost least there, or, without
+    The threshold is chosen on the validation part alone: it is what would have cost least there, or, without
     costs or where nobody is accused there, flags no more than the capacity.
 
     Args:
-        graph: That the detector was fitted on.
-        events: Of the same tables, for what is at risk.
+        events: Of the tables that the detector was fitted on, for what is at risk.
         fitted: With a test part.
-        valid: The validation part.
         config: Capacity, segments and seed.
         costs: Of each decision; ``None`` where they are not known.
     """
     assert fitted.test is not None
-    describer = Describer(graph)
-    threshold, chosen_by = _threshold(describer, events, fitted.detector, valid, config, costs)
-    test = fitted.test
+    threshold, chosen_by = _threshold(events, fitted, config, costs)
+    test, describer = fitted.test, fitted.describer
     chance = fitted.detector.probability(fitted.scores[fitted.chosen])
     point = with_intervals(
         test.y, chance, exposures(events, test.labels.rows),
@@ -110,26 +99,18 @@ def operate(
     )  # fmt: skip
     tables = [
         segment_table(test.y, chance, threshold, values).select(pl.lit(name).alias("column"), pl.all())
-        for name, values in segments_of(graph, test.seeds, config.segments).items()
+        for name, values in segments_of(describer.graph, test.seeds, config.segments).items()
     ]  # fmt: skip
     return Operation(point=point, chosen_by=chosen_by, segments=pl.concat(tables))
 
 
 def _threshold(
-    describer: Describer,
-    events: pl.DataFrame,
-    detector: FraudDetector,
-    valid: Labels,
-    config: FraudConfig,
-    costs: Costs | None,
+    events: pl.DataFrame, fitted: Fitted, config: FraudConfig, costs: Costs | None
 ) -> tuple[float, ChosenBy]:
-    part = Part.of(describer, valid, seed=config.seed)
-    network = None
-    if detector.network is not None:
-        network = ask_network(detector.network, describer.graph, part.seeds)
-    chance = detector.probability(detector.weighed(part.told, network))
+    part = fitted.valid
+    chance = fitted.detector.probability(fitted.risk)
     if costs is not None and part.y.any():
-        at_risk = exposures(events, valid.rows)
+        at_risk = exposures(events, part.labels.rows)
         return threshold_for_costs(part.y, chance, at_risk, costs=costs), "costs"
     # As in ``recall_at_share`` one can always be looked at.
     share = max(config.capacity, 1 / len(chance))

@@ -119,8 +119,13 @@ def explain_stored(
 
 def flagged_from(scores: Scores, capacity: float) -> float:
     """Return the lowest of the ``capacity`` highest scores; at least one is flagged."""
-    count = max(1, int(capacity * len(scores.values) + 1e-9))
-    return float(np.sort(scores.values)[::-1][count - 1])
+    return lowest_flagged(np.array(scores.values), capacity)
+
+
+def lowest_flagged(values: Floats, share: float) -> float:
+    """Return the lowest of the highest ``share`` of values; at least one is flagged."""
+    count = max(1, int(share * len(values) + 1e-9))
+    return float(np.sort(values)[::-1][count - 1])
 
 
 def reasons_text(explained: Explanation) -> str:

@@ -121,7 +121,7 @@ def train_detector(
     found: Operation | None = None
     if parts["test"].rows["y"].sum():
         rows = report_rows(fitted, capacity=config.capacity, seed=config.seed)
-        found = operate(graph, tables.events, fitted, parts["valid"], config=config, costs=costs)
+        found = operate(tables.events, fitted, config=config, costs=costs)
     else:
         logger.warning(
             "nobody was accused in the weeks kept for the report: there is nothing to measure"

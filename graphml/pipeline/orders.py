@@ -125,6 +125,34 @@ def order_parts(tables: Tables, *, as_of: datetime) -> tuple[dict[str, OrderLabe
     return {"train": train, "valid": valid, "test": test}, second
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptOrders:
+    """A model of orders from its folder: what it is called, and until when it knows."""
+
+    model: OrderModel
+    name: str
+    until: datetime
+
+
+def kept_orders(folder: Path, *, as_of: datetime) -> KeptOrders:
+    """Return the model of orders in ``folder``, to be asked about what is known by ``as_of``.
+
+    Raises:
+        UsageError: There is none, or it knows what came after ``as_of``.
+    """
+    from graphml.fraud.orders import OrderModel
+
+    model = OrderModel.load(folder)
+    known = json.loads((folder / KNOWN).read_text(encoding="utf-8"))
+    until = parse_time(known["until"])
+    if until > as_of:
+        raise UsageError(
+            f"{known['name']} knows what happened until {known['until']}, after {time_text(as_of)}",
+            hint="a later --as-of, or a model trained as of an earlier moment",
+        )
+    return KeptOrders(model=model, name=known["name"], until=until)
+
+
 def score_orders(
     store: GraphStore,
     folder: Path,
@@ -147,19 +175,12 @@ def score_orders(
     import polars as pl
 
     from graphml.fraud.decisions import with_decision
-    from graphml.fraud.orders import OrderModel
 
-    model = OrderModel.load(folder)
-    known = json.loads((folder / KNOWN).read_text(encoding="utf-8"))
-    if parse_time(known["until"]) > as_of:
-        raise UsageError(
-            f"{known['name']} knows what happened until {known['until']}, after {time_text(as_of)}",
-            hint="a later --as-of, or a model trained as of an earlier moment",
-        )
+    kept = kept_orders(folder, as_of=as_of)
     _, graph = stored_graph(store, as_of)
-    scored = model.score(graph, since=as_of - RECENT, until=as_of, unit=unit)
+    scored = kept.model.score(graph, since=as_of - RECENT, until=as_of, unit=unit)
     rows = scored.select(
         "id", "unit", "score", pl.lit("probability").alias("score_kind"), "exposure", "as_of",
-        pl.lit(known["name"]).alias("model"), pl.lit("[]").alias("reasons"), "member_id",
+        pl.lit(kept.name).alias("model"), pl.lit("[]").alias("reasons"), "member_id",
     ).sort("score", "id", descending=[True, False])  # fmt: skip
     return with_decision(rows, costs=costs, capacity=reviews)

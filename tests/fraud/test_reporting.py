@@ -135,14 +135,15 @@ def case():
 
 
 def operated(shop, valid, test, costs=COSTS):
-    graph = build_graph(shop)
-    part = Part.of(Describer(graph), test, seed=0)
+    describer = Describer(build_graph(shop))
+    learn, part = (Part.of(describer, labels, seed=0) for labels in (valid, test))
     fitted = Fitted(
         detector=detector(valid.rows["as_of"].max()), chosen="structure", validation={},
-        scores={"structure": part.told.suspicion}, test=part,
+        scores={"structure": part.told.suspicion}, test=part, valid=learn,
+        risk=learn.told.suspicion, describer=describer,
     )  # fmt: skip
     config = FraudConfig(capacity=0.05, segments=("region",))
-    return operate(graph, shop.events, fitted, valid, config=config, costs=costs), fitted
+    return operate(shop.events, fitted, config=config, costs=costs), fitted
 
 
 def flipped(labels: Labels) -> Labels:

@@ -1,0 +1,116 @@
+"""Why orders and reviews of a store have the scores that its model gave them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from graphml.errors import NothingToDoError, UsageError, one_line
+from graphml.explain.order import OrderExplanation, explain_order
+from graphml.fraud.order_columns import OrderColumns
+from graphml.fraud.order_evaluation import REVIEWED
+from graphml.fraud.orders import OrderModel
+from graphml.pipeline.explaining import lowest_flagged
+from graphml.pipeline.orders import RECENT, kept_orders
+from graphml.pipeline.reading import stored_graph
+from graphml.results import time_text
+from graphml.tabular.aggregates import Features
+from graphml.tabular.trees import TreeModel
+
+if TYPE_CHECKING:
+    from graphml.store.base import GraphStore
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OrderScorer:
+    """A model of orders as explanations ask it; its features hold the structure, too."""
+
+    model: OrderModel
+    name: str
+
+    @property
+    def trees(self) -> TreeModel:
+        """Those of the blend."""
+        return self.model.trees["blend"]
+
+    def risks(self, features: Features, structure: Floats) -> Floats:
+        """Return the blend's log-odds, float64 [rows]."""
+        return self.model.log_odds(features)["blend"]
+
+    def probability(self, risks: Floats) -> Floats:
+        """Return calibrated probabilities, float64 [rows]."""
+        return self.model.calibrator.apply(risks)
+
+
+def explain_stored_order(
+    store: GraphStore, folder: Path, id_: str, *, unit: str, as_of: datetime
+) -> OrderExplanation:
+    """Return why an order or review of a store had its score when it came in.
+
+    Flagged are those that score as high as the riskiest ``REVIEWED`` of the four weeks up to
+    ``as_of``.
+
+    Args:
+        store: Whose it is.
+        folder: Of the model.
+        id_: As ``score_orders`` has it.
+        unit: order | review.
+        as_of: The last moment known, with a time zone.
+
+    Raises:
+        UsageError: There is no such order or review by ``as_of``, no model in ``folder``, or it
+            knows what came after ``as_of``.
+        NothingToDoError: Nothing came in in the four weeks, or no event has happened by then.
+    """
+    kept = kept_orders(folder, as_of=as_of)
+    model = kept.model
+    _, graph = stored_graph(store, as_of)
+    columns = OrderColumns(graph, every=model.every)
+    of_unit = columns.units.filter(pl.col("unit") == unit)
+    asked = _asked(of_unit, id_, unit, as_of)
+    threshold = _threshold(model, columns, of_unit, as_of)
+    why = explain_order(
+        graph, asked["row"], every=model.every,
+        scorer=OrderScorer(model=model, name=kept.name), threshold=threshold,
+    )  # fmt: skip
+    return OrderExplanation(
+        id=id_,
+        unit=unit,
+        event_id=asked["event_id"],
+        exposure=asked["amount"],
+        currency=asked["currency"],
+        known_until=kept.until,
+        why=why,
+    )
+
+
+def _asked(units: pl.DataFrame, id_: str, unit: str, as_of: datetime) -> dict[str, Any]:
+    """Return the row of an order or review; of one with an order_id rather than of a namesake."""
+    found = units.filter(pl.col("id") == id_).sort("order_id", nulls_last=True)
+    # Of one that comes later nothing is told, not even that.
+    if found.is_empty():
+        raise UsageError(
+            f"no {unit} {one_line(id_)} by {time_text(as_of)}",
+            hint=f"an id as graphml score fraud --unit {unit} prints it, or a later --as-of",
+        )
+    return found.row(0, named=True)
+
+
+def _threshold(
+    model: OrderModel, columns: OrderColumns, units: pl.DataFrame, as_of: datetime
+) -> float:
+    rows = units.filter(pl.col("time") > as_of - RECENT)["row"].cast(pl.Int64).to_numpy()
+    if not len(rows):
+        raise NothingToDoError(
+            f"nothing to compare with: none came in in the four weeks up to {time_text(as_of)}",
+            hint="another --as-of",
+        )
+    return lowest_flagged(model.score_rows(columns, rows)["score"].to_numpy(), REVIEWED)
