@@ -135,9 +135,7 @@ def score(
     model: ModelOption = None,
     unit: UnitOption = "member",
     capacity: CapacityOption = None,
-    reasons: Annotated[
-        int, typer.Option("--reasons", min=0, help="Explain the N riskiest members.")
-    ] = 20,
+    reasons: Annotated[int, typer.Option("--reasons", min=0, help="Explain the N riskiest.")] = 20,
     top: Annotated[
         int | None, typer.Option("--top", min=1, help="Only the N riskiest.", show_default=False)
     ] = None,
@@ -179,8 +177,8 @@ def score(
             hint="--out FILE keeps the scores",
         )
         score_units(
-            url, folder, unit=unit, as_of=as_of, top=top, reviews=reviews, format_=chosen,
-            out=out, quiet=quiet,
+            url, folder, unit=unit, as_of=as_of, top=top, explained=reasons, reviews=reviews,
+            format_=chosen, out=out, quiet=quiet,
         )  # fmt: skip
         return
     if graph is not None:

@@ -62,6 +62,7 @@ def score_units(
     unit: str,
     as_of: str | None,
     top: int | None,
+    explained: int,
     reviews: Capacity | None,
     format_: str,
     out: Path | None,
@@ -74,7 +75,7 @@ def score_units(
     with progress(quiet=quiet), connect(url, read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
         rows = score_orders(
-            source, folder, unit=unit, as_of=moment,
+            source, folder, unit=unit, as_of=moment, explained=min(explained, top or explained),
             costs=options.settings().costs, reviews=reviews,
         )  # fmt: skip
     shown = rows.head(top) if top else rows

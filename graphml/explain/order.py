@@ -15,8 +15,7 @@ from graphml.explain.order_rings import OrderRescorer, order_company, ring_candi
 from graphml.explain.reasons import tested_reasons
 from graphml.explain.rescoring import Scorer
 from graphml.explain.worlds import Removal
-from graphml.graph.build import Graph
-from graphml.rings.membership import Membership, membership
+from graphml.fraud.order_columns import OrderColumns
 from graphml.rings.wording import moment
 from graphml.tabular.flags import Flags, known_flags
 
@@ -62,10 +61,9 @@ class OrderExplanation:
 
 
 def explain_order(
-    graph: Graph,
+    columns: OrderColumns,
     row: int,
     *,
-    every: timedelta,
     scorer: Scorer,
     threshold: float,
     flags: Flags | None = None,
@@ -78,19 +76,19 @@ def explain_order(
     the moment of the order or later is looked at.
 
     Args:
-        graph: A marketplace with time.
+        columns: Of a graph; best with ``keep``, where several are explained.
         row: In its events, of an order's first purchase or a review.
-        every: From one look at the rings to the next.
         scorer: Asked with the columns of ``OrderColumns``.
         threshold: From which score on an order is flagged.
         flags: Who is known to be fraudulent since when; the graph's labels if omitted.
     """
+    graph = columns.graph
     member = int(graph.events["member"][row])
     now = with_record(graph, row)
     around = local_record(now, flags=flags or known_flags(graph))
-    step = every // _MICROSECOND
+    step = columns.every // _MICROSECOND
     look = around.moment // step * step
-    rings = order_company(graph, _rings_at(graph, look), around, member=member, row=row, look=look)
+    rings = order_company(graph, columns.company(look), around, member=member, row=row, look=look)
     rescorer = OrderRescorer(around, rings, scorer)
     before = rescorer.after([Removal()])[0]
     told = rescorer.contributions([before])[0]
@@ -109,10 +107,3 @@ def explain_order(
             *speaking_against(rescorer, before, told),
         ),
     )
-
-
-def _rings_at(graph: Graph, look: int) -> Membership | None:
-    """Return the candidate rings by a moment; ``None`` before all events."""
-    if int(graph.events["time"].to_physical()[0]) > look:
-        return None
-    return membership(graph, as_of=moment(look))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from graphml.errors import ConfigError, UsageError
 from graphml.graph.build import Graph
-from graphml.rings.membership import membership
+from graphml.rings.membership import Membership, membership
 from graphml.tabular.aggregates import AGGREGATES, AsOf, Features
 from graphml.tabular.registry import RELATION
 from graphml.tasks.order_labels import order_units
@@ -43,19 +43,21 @@ class OrderColumns:
     Args:
         graph: Of a marketplace, with time.
         every: From one moment of the grid to the next.
+        keep: Keep all that is known of the rings of each look, for explanations, not scores alone.
 
     Raises:
         UsageError: The graph is no marketplace or has no time.
         ConfigError: ``every`` is not positive.
     """
 
-    def __init__(self, graph: Graph, *, every: timedelta = EVERY) -> None:
+    def __init__(self, graph: Graph, *, every: timedelta = EVERY, keep: bool = False) -> None:
         if every < _MICROSECOND:
             raise ConfigError(f"orders.every is {every}", hint="a duration above 0")
         self.graph = graph
         self.every = every
         self._aggregates = AsOf(graph)
         self._rings: dict[int, NDArray[np.float32]] = {}
+        self._kept: dict[int, Membership] | None = {} if keep else None
         self._used: dict[str, tuple[Ints, Ints, Ints]] = {}
         units = order_units(graph.events, member="member")
         row = pl.DataFrame({"event_id": graph.events["event_id"]}).with_row_index("row")
@@ -104,15 +106,25 @@ class OrderColumns:
         values = np.concatenate([aggregates.values, structure], axis=1)
         return Features(names=(*aggregates.names, *STRUCTURE), values=values)
 
-    def _rings_at(self, moment: int) -> NDArray[np.float32]:
+    def company(self, look: int) -> Membership | None:
+        """Return the candidate rings by a moment, in microseconds; ``None`` before all events."""
+        if self.graph.events["time"].to_physical()[0] > look:
+            return None
+        if self._kept is not None and look in self._kept:
+            return self._kept[look]
+        found = membership(self.graph, as_of=_EPOCH + look * _MICROSECOND)
+        if self._kept is not None:
+            self._kept[look] = found
+        return found
+
+    def _rings_at(self, look: int) -> NDArray[np.float32]:
         """Return score, size and belief of each member's candidate ring, float32 [members, 3]."""
-        if moment not in self._rings:
+        if look not in self._rings:
             found = np.zeros((len(self.graph.nodes["member"]), 3), dtype=np.float32)
-            if self.graph.events["time"].to_physical()[0] <= moment:
-                then = membership(self.graph, as_of=_EPOCH + moment * _MICROSECOND)
+            if then := self.company(look):
                 found[:, 0], found[:, 1], found[:, 2] = then.score, then.size, then.believed
-            self._rings[moment] = found
-        return self._rings[moment]
+            self._rings[look] = found
+        return self._rings[look]
 
     def _company(
         self, events: pl.DataFrame, member: Ints, as_of: Ints, score: NDArray[np.float32]

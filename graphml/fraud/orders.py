@@ -96,6 +96,7 @@ class OrderModel:
         until: datetime,
         unit: str | None = None,
         costs: Costs | None = None,
+        columns: OrderColumns | None = None,
     ) -> pl.DataFrame:
         """Return the orders and reviews that came in ``(since, until]``, as ``score_rows`` does.
 
@@ -106,6 +107,7 @@ class OrderModel:
             until: Included.
             unit: ``order`` or ``review``; both if omitted.
             costs: As in ``score_rows``.
+            columns: Of the graph until ``until``, to be used again.
 
         Raises:
             ValueError: A moment is naive.
@@ -115,7 +117,7 @@ class OrderModel:
         since, until = require_utc("since", since), require_utc("until", until)
         if unit not in (None, *UNITS):
             raise UsageError(f"no unit {unit!r}", hint=f"one of {', '.join(UNITS)}")
-        columns = OrderColumns(graph.until(until), every=self.every)
+        columns = columns or OrderColumns(graph.until(until), every=self.every)
         came = columns.units.filter(pl.col("time") > pl.lit(since, TIME))
         if unit is not None:
             came = came.filter(pl.col("unit") == unit)

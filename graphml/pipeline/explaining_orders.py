@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,17 +17,20 @@ from graphml.explain.order import OrderExplanation, explain_order
 from graphml.fraud.order_columns import OrderColumns
 from graphml.fraud.order_evaluation import REVIEWED
 from graphml.fraud.orders import OrderModel
-from graphml.pipeline.explaining import lowest_flagged
-from graphml.pipeline.orders import RECENT, kept_orders
+from graphml.pipeline.explaining import lowest_flagged, reasons_text
+from graphml.pipeline.orders import RECENT, KeptOrders, kept_orders
 from graphml.pipeline.reading import stored_graph
 from graphml.results import time_text
 from graphml.tabular.aggregates import Features
+from graphml.tabular.flags import known_flags
 from graphml.tabular.trees import TreeModel
 
 if TYPE_CHECKING:
     from graphml.store.base import GraphStore
 
 Floats = NDArray[np.float64]
+
+logger = logging.getLogger("graphml.pipeline")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,12 +77,12 @@ def explain_stored_order(
     kept = kept_orders(folder, as_of=as_of)
     model = kept.model
     _, graph = stored_graph(store, as_of)
-    columns = OrderColumns(graph, every=model.every)
+    columns = OrderColumns(graph, every=model.every, keep=True)
     of_unit = columns.units.filter(pl.col("unit") == unit)
     asked = _asked(of_unit, id_, unit, as_of)
     threshold = _threshold(model, columns, of_unit, as_of)
     why = explain_order(
-        graph, asked["row"], every=model.every,
+        columns, asked["row"],
         scorer=OrderScorer(model=model, name=kept.name), threshold=threshold,
     )  # fmt: skip
     return OrderExplanation(
@@ -90,6 +94,31 @@ def explain_stored_order(
         known_until=kept.until,
         why=why,
     )
+
+
+def order_reasons(
+    kept: KeptOrders, columns: OrderColumns, scored: pl.DataFrame, count: int
+) -> list[str]:
+    """Return the reasons of the first ``count`` rows as JSON, and of all others an empty list.
+
+    Args:
+        kept: Whose scores they are.
+        columns: Of the graph, with ``keep``.
+        scored: Rows of ``OrderModel.score``, riskiest first.
+        count: How many to explain.
+    """
+    first = scored.head(count)
+    if first.is_empty():
+        return ["[]"] * len(scored)
+    logger.info("explaining the %d riskiest", len(first))
+    threshold = lowest_flagged(scored["score"].to_numpy(), REVIEWED)
+    scorer = OrderScorer(model=kept.model, name=kept.name)
+    flags = known_flags(columns.graph)
+    told = [
+        reasons_text(explain_order(columns, row, scorer=scorer, threshold=threshold, flags=flags))
+        for row in columns.rows_of(first["event_id"]).tolist()
+    ]
+    return told + ["[]"] * (len(scored) - len(told))
 
 
 def _asked(units: pl.DataFrame, id_: str, unit: str, as_of: datetime) -> dict[str, Any]:

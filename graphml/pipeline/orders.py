@@ -159,12 +159,13 @@ def score_orders(
     *,
     unit: str,
     as_of: datetime,
+    explained: int = 0,
     costs: Costs | None = None,
     reviews: Capacity | None = None,
 ) -> pl.DataFrame:
     """Return the orders or reviews of the four weeks up to ``as_of``, riskiest first.
 
-    With costs, or with a limit of reviews, there is the column ``decision``: ``with_decision`` says
+    ``reasons`` are those of the ``explained`` riskiest. With costs, or with a limit of reviews, there is the column ``decision``: ``with_decision`` says
     by which rule.
 
     Raises:
@@ -175,12 +176,18 @@ def score_orders(
     import polars as pl
 
     from graphml.fraud.decisions import with_decision
+    from graphml.fraud.order_columns import OrderColumns
+    from graphml.pipeline.explaining_orders import order_reasons
 
     kept = kept_orders(folder, as_of=as_of)
     _, graph = stored_graph(store, as_of)
-    scored = kept.model.score(graph, since=as_of - RECENT, until=as_of, unit=unit)
+    columns = OrderColumns(graph, every=kept.model.every, keep=explained > 0)
+    scored = kept.model.score(
+        graph, since=as_of - RECENT, until=as_of, unit=unit, columns=columns
+    ).sort("score", "id", descending=[True, False])
+    reasons = order_reasons(kept, columns, scored, explained)
     rows = scored.select(
         "id", "unit", "score", pl.lit("probability").alias("score_kind"), "exposure", "as_of",
-        pl.lit(kept.name).alias("model"), pl.lit("[]").alias("reasons"), "member_id",
-    ).sort("score", "id", descending=[True, False])  # fmt: skip
+        pl.lit(kept.name).alias("model"), pl.Series("reasons", reasons, dtype=pl.String), "member_id",
+    )  # fmt: skip
     return with_decision(rows, costs=costs, capacity=reviews)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -23,7 +24,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("unit", ["order", "review"])
 def test_a_score_is_explained_as_it_was_given(shop, unit):
-    scores = rows(run(shop, "score", "fraud", "--unit", unit, "-q"))
+    scores = rows(run(shop, "score", "fraud", "--unit", unit, "--reasons", "2", "-q"))
     first = scores[0]
     done = run(shop, "explain", unit, first["id"], "--format", "jsonl", "-q")
     (found,) = rows(done)
@@ -31,6 +32,9 @@ def test_a_score_is_explained_as_it_was_given(shop, unit):
     assert (found["id"], found["unit"], found["model"]) == (first["id"], unit, first["model"])
     assert found["exposure"] == pytest.approx(first["exposure"], abs=0.01)
     assert found["member_id"] == first["member_id"]
+    kept = [{key: one[key] for key in ("code", "text", "event_ids")} for one in found["reasons"]]
+    assert json.loads(first["reasons"]) == kept
+    assert {row["reasons"] for row in scores[2:]} == {"[]"}
     ranked = [row["score"] for row in scores]
     assert found["threshold"] == pytest.approx(ranked[max(1, len(ranked) // 100) - 1], abs=1e-6)
     assert found["flagged"]
@@ -60,7 +64,7 @@ def test_what_is_wrong_is_said_in_one_line(shop):
     assert "error: no order " in done.stderr
     assert "--unit order prints it" in done.stderr
     assert "\x1b" not in done.stderr
-    first = rows(run(shop, "score", "fraud", "--unit", "order", "-q"))[0]
+    first = rows(run(shop, "score", "fraud", "--unit", "order", "--reasons", "0", "-q"))[0]
     early = ("--as-of", "2024-01-10T00:00:00Z", "-q")
     done = run(shop, "explain", "order", first["id"], *early, code=2)
     assert "knows what happened until" in done.stderr

@@ -70,7 +70,7 @@ def random_trees() -> TreeModel:
 
 
 def ask(graph, row, scorer, threshold=0.5):
-    return explain_order(graph, row, every=EVERY, scorer=scorer, threshold=threshold)
+    return explain_order(OrderColumns(graph, every=EVERY), row, scorer=scorer, threshold=threshold)
 
 
 def columns_only(*names):
@@ -267,13 +267,13 @@ def test_all_numbers_are_those_of_the_whole_graph_before_and_after(shop, data):
 def test_in_a_market_scores_are_the_models():
     made = make_marketplace(SimulateConfig(members=800, seed=6, difficulty="easy"))
     graph = build_graph(made.tables)
-    columns, flags = OrderColumns(graph), known_flags(graph)
+    columns, flags = OrderColumns(graph, keep=True), known_flags(graph)
     rows = known(columns.units)[-240::12]
     scorer = replace(EVERYTHING, trees=random_trees(), of_trees=0.3)
     scores = scorer.probability(scorer.risks(columns.of(rows), np.zeros(len(rows))))
     for row, value in zip(rows.tolist(), scores.tolist(), strict=True):
         found = explain_order(
-            graph, row, every=EVERY, scorer=scorer, threshold=0.6, flags=flags
+            columns, row, scorer=scorer, threshold=0.6, flags=flags
         )  # fmt: skip
         assert found.score == pytest.approx(value, abs=1e-12)
         assert all(one.score_without < found.score - 0.0009 for one in found.reasons)
