@@ -12,7 +12,7 @@ import typer
 from graphml.cli import options
 from graphml.cli.explain import stored_notes
 from graphml.cli.progress import count, progress, say
-from graphml.cli.ringmodel import ring_model
+from graphml.cli.ringmodel import ModelOption, ring_model
 from graphml.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def label(
     by: Annotated[
         str | None, typer.Option("--by", help="Who; else the user's name.", show_default=False)
     ] = None,
+    model: ModelOption = None,
     store: options.StoreOption = None,
     as_of: options.AsOfOption = None,
     dry_run: options.DryRunOption = False,
@@ -47,7 +48,7 @@ def label(
     url = options.store_url(store)
     with progress(quiet=quiet), connect(url, read_only=dry_run) as target:
         moment = options.as_of_or_last(target, as_of)
-        detector = ring_model(url, None, moment, quiet=quiet) if unit == "ring" else None
+        detector = ring_model(url, model, moment, quiet=quiet) if unit == "ring" else None
         decided = decide(
             target,
             unit,  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from graphml.cli.detector import report_detector
 from graphml.cli.graphs import refuse_for_cards, report_card
 from graphml.cli.output import chosen_format, emit, print_rows
 from graphml.cli.progress import progress
+from graphml.cli.ringmodel import ModelOption, ring_model
 from graphml.errors import UsageError
 
 
@@ -26,6 +27,7 @@ def evaluate(
     baselines: Annotated[
         bool, typer.Option("--baselines/--no-baselines", help="Beside the baselines.")
     ] = True,
+    model: ModelOption = None,
     graph: GraphOption = None,
     store: options.StoreOption = None,
     as_of: options.AsOfOption = None,
@@ -52,10 +54,14 @@ def evaluate(
     if truth is None:
         raise UsageError("evaluate rings needs --truth DIR", hint="simulate writes OUT.truth")
     chosen = chosen_format(format_, out)
-    with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
+    url = options.store_url(store)
+    with progress(quiet=quiet), connect(url, read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
-        config = RingConfig(seed=seed or 0)
-        rows = evaluate_store(source, truth, config, as_of=moment, baselines=baselines)
+        detector = ring_model(url, model, moment, quiet=quiet)
+        rows = evaluate_store(
+            source, truth, RingConfig(seed=seed or 0), as_of=moment, baselines=baselines,
+            detector=detector,
+        )  # fmt: skip
     wide = chosen != "table"  # the groups of benign sharing would not fit a terminal
     columns = {
         name: (lambda row, name=name: row[name])

@@ -97,11 +97,11 @@ def explain(
 
 
 def stored_notes(found: FoundRing) -> Iterator[str]:
-    """Tell of a ring that is not found any more from where it was read."""
+    """Tell from where a ring was read that is not found any more, or not with the same model."""
     if run := found.stored:
         yield (
-            f"ring {found.ring.ring_id} is not found any more; from run {run.run_id} "
-            f"as of {time_text(run.as_of)}"
+            f"ring {found.ring.ring_id} is not found any more, or not with the same model; from run "
+            f"{run.run_id} as of {time_text(run.as_of)}"
         )
 
 

@@ -53,7 +53,13 @@ def ring_model(
         return None
     from graphml.fraud.detector import FraudDetector
 
-    detector = FraudDetector.load(folder)
+    try:
+        detector = FraudDetector.load(folder)
+    except UsageError as error:
+        if given:
+            raise
+        say(f"rings from structure alone: {error.message}; {error.hint}", quiet=quiet)
+        return None
     known = max(detector.trained_until, detector.chosen_until)
     if not given and known > moment:
         say(
@@ -61,8 +67,8 @@ def ring_model(
             quiet=quiet,
         )
         return None
-    if detector.trees is None:
-        say(f"rings from structure alone: {detector.name} learned from no labels", quiet=quiet)
+    if not detector.knows_more:
+        say(f"rings from structure alone: {detector.name} knows no more", quiet=quiet)
         return None
     say(f"with the members' risk by {detector.name} (--model none: without)", quiet=quiet)
     return detector

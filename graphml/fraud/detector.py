@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphml.errors import UsageError
+from graphml.fraud import CARD
 from graphml.fraud.drift import Reference
 from graphml.fraud.evidence import Described, Describer
 from graphml.graph.build import Graph
@@ -26,7 +27,6 @@ from graphml.training.model import GraphModel
 from graphml.training.node import ask
 from graphml.training.questions import Seeds, everybody
 
-CARD = "detector.json"
 FORMAT = 2
 
 Floats = NDArray[np.float64]
@@ -97,6 +97,11 @@ class FraudDetector:
         )
 
     @property
+    def knows_more(self) -> bool:
+        """Whether it was taught more than candidate rings show: scores may then judge rings."""
+        return self.trees is not None and set(self.weights) != {"structure"}
+
+    @property
     def score_kind(self) -> Any:
         """``probability``, or ``rank`` where there were no labels to calibrate with."""
         return "rank" if self.trees is None else "probability"
@@ -149,6 +154,7 @@ class FraudDetector:
             "seed": self.seed,
             "digests": dict(self.digests),
             "reference": self.reference.to_json(),
+            "trees": self.trees.digest if self.trees else None,
             "parts": [n for n in ("trees", "network") if getattr(self, n) is not None],
         }
         with clear_errors(folder):
@@ -167,9 +173,12 @@ class FraudDetector:
             if about["format"] != FORMAT:
                 raise UsageError(f"{folder} is of another format", hint="train again")
             parts = about["parts"]
+            trees = TreeModel.load(folder / "trees") if "trees" in parts else None
+            if (trees.digest if trees else None) != about["trees"]:
+                raise ValueError("the trees are of another training, which did not end")
             return cls(
                 weights=about["weights"],
-                trees=TreeModel.load(folder / "trees") if "trees" in parts else None,
+                trees=trees,
                 network=(
                     GraphModel.load(folder / "network", device=device)
                     if "network" in parts

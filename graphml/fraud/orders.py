@@ -22,6 +22,7 @@ from graphml.fraud.order_columns import COLUMNS, EVERY, Floats, Ints, OrderColum
 from graphml.graph.build import Graph
 from graphml.results import time_text
 from graphml.store.files import clear_errors, replace_file
+from graphml.store.provenance import digest
 from graphml.tables.frames import TIME, require_utc
 from graphml.tabular.aggregates import AGGREGATES, Features
 from graphml.tabular.calibration import Calibrator, fit_calibrator
@@ -170,6 +171,11 @@ class OrderModel:
             return scored
         decision = decide(chance, scored["exposure"].to_numpy(), costs=costs)
         return scored.with_columns(decision=pl.Series(decision.tolist(), dtype=pl.String))
+
+    @property
+    def digest(self) -> str:
+        """Of the trees of all bars."""
+        return digest({bar: model.digest for bar, model in self.trees.items()})
 
     def save(self, folder: Path) -> None:
         """Write the model into ``folder``, in place of one there; no pickle.

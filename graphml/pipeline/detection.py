@@ -123,7 +123,7 @@ def detect(
 
 def _risk(detector: FraudDetector | None, graph: Graph, as_of: datetime) -> Scores | None:
     """Return the members' scores; ``None`` without a detector that knows more than rings do."""
-    if detector is None or detector.trees is None:
+    if detector is None or not detector.knows_more:
         return None
     check_moment(detector, as_of)
     logger.info("members' risk by %s", detector.name)
@@ -195,7 +195,8 @@ def find_ring(
     """Return a ring by its id, dismissed or not, believed in or not, as it is at a moment.
 
     It is found anew, as ``detect`` finds it, since events after a run change a ring. One that is
-    not found any more is told as the last run that held it did.
+    not found any more, or that the last run found with another model, is told as that run did:
+    nobody decides about members whom another model put there.
 
     Raises:
         NothingToDoError: No event has happened by ``as_of``.
@@ -208,18 +209,28 @@ def find_ring(
     scores = _risk(detector, graph, as_of)
     candidates = find_candidates(graph, scores, config, as_of=as_of)
     _, previous = _previous(store, as_of, store.decisions(decided_by or as_of))
+    held = _held(store, ring_id, as_of)
+    if held and held.stored and held.stored.model != (scores.model if scores else None):
+        return held
     for asked in (config, replace(config, min_members=2, min_score=0.0, kinds=())):
         for ring in candidates.rings(asked, previous):
             if ring.ring_id == ring_id:
                 return FoundRing(ring=ring)
-    for run in _runs_by(store, as_of):
-        for ring in store.read_rings(run.run_id):
-            if ring.ring_id == ring_id:
-                return FoundRing(ring=ring, stored=run)
+    if held:
+        return held
     raise UsageError(
         f"no ring {ring_id!r} as of {as_of.isoformat()}",
         hint="graphml detect-rings with the same --as-of lists them",
     )
+
+
+def _held(store: GraphStore, ring_id: str, as_of: datetime) -> FoundRing | None:
+    """Return a ring from the last run by ``as_of`` that held it."""
+    for run in _runs_by(store, as_of):
+        for ring in store.read_rings(run.run_id):
+            if ring.ring_id == ring_id:
+                return FoundRing(ring=ring, stored=run)
+    return None
 
 
 def evaluate_store(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphml.config import Costs, FraudConfig, TrainConfig
 from graphml.errors import UsageError
+from graphml.fraud import CARD
 from graphml.pipeline.keeping import keep
 from graphml.pipeline.modelcard import model_card
 from graphml.pipeline.reading import stored_graph
@@ -241,8 +242,6 @@ def evaluate_detector(
 
 def is_detector(folder: Path) -> bool:
     """Return whether ``folder`` holds a fraud detector rather than a network alone."""
-    from graphml.fraud.detector import CARD
-
     return (folder / CARD).is_file()
 
 

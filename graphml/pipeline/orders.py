@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphml.config import FraudConfig
-from graphml.errors import NothingToDoError, UsageError
+from graphml.errors import NothingToDoError, UsageError, one_line
 from graphml.pipeline.keeping import keep
 from graphml.pipeline.reading import stored_graph
 from graphml.results import Report, parse_time, time_text
@@ -92,7 +92,7 @@ def train_orders(
     )
     model.save(folder)
     keep(folder, report, manifest)
-    known = {"name": name, "until": time_text(second)}
+    known = {"name": name, "until": time_text(second), "model": model.digest}
     replace_file(folder / KNOWN, json.dumps(known).encode())
     return TrainedOrders(model=model, report=report, manifest=manifest)
 
@@ -143,8 +143,16 @@ def kept_orders(folder: Path, *, as_of: datetime) -> KeptOrders:
     from graphml.fraud.orders import OrderModel
 
     model = OrderModel.load(folder)
-    known = json.loads((folder / KNOWN).read_text(encoding="utf-8"))
-    until = parse_time(known["until"])
+    try:
+        known = json.loads((folder / KNOWN).read_text(encoding="utf-8"))
+        until = parse_time(known["until"])
+        if known["model"] != model.digest:
+            raise ValueError("the model is of another training, which did not end")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{folder / KNOWN} is damaged: {one_line(error)}",
+            hint="train again into another folder",
+        ) from error
     if until > as_of:
         raise UsageError(
             f"{known['name']} knows what happened until {known['until']}, after {time_text(as_of)}",

@@ -21,7 +21,7 @@ from graphml.pipeline.explaining import explain_scores, flagged_from, reasons_te
 from graphml.pipeline.reading import check_moment, stored_graph
 from graphml.results import Scores
 from graphml.store.provenance import Manifest, Stopwatch, fingerprint
-from graphml.tables.frames import TIME
+from graphml.tables.frames import TIME, require_utc
 
 if TYPE_CHECKING:
     from graphml.config import Costs
@@ -72,7 +72,7 @@ def score(
         UsageError: The model knows what came after ``as_of``, scores are ranks and there are costs
             alone, or there are fewer members than reviews.
     """
-    watch = Stopwatch()
+    watch, as_of = Stopwatch(), require_utc("as_of", as_of)
     tables, graph = stored_graph(store, as_of)
     check_moment(model, as_of)
     detector = model if isinstance(model, FraudDetector) else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from graphml.config import TrainConfig
 from graphml.errors import UsageError
+from graphml.fraud import CARD
 from graphml.pipeline.keeping import keep
 from graphml.pipeline.reading import stored_graph
 from graphml.results import Report
@@ -96,6 +97,8 @@ def train(
         watch=watch,
     )
     keep(folder, report, manifest)
+    # A detector trained here before would be taken for this one.
+    (folder / CARD).unlink(missing_ok=True)
     return Trained(model=model, report=report, manifest=manifest)
 
 

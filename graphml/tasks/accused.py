@@ -54,7 +54,8 @@ def accused_labels(
         NothingToDoError: Nobody was there by any of the moments.
     """
     until = require_utc("until", until)
-    if late := [m for m in moments if require_utc("moment", m) + horizon > until]:
+    moments = [require_utc("moment", moment) for moment in moments]
+    if late := [moment for moment in moments if moment + horizon > until]:
         raise UsageError(
             f"the window of {time_text(max(late))} is not over by {time_text(until)}",
             hint="earlier moments, or a shorter horizon",

@@ -59,7 +59,7 @@ def test_detect_rings_never_loads_torch(loaded: Path) -> None:
         (["detect-rings", "--min-score", "2"], "min_score"),
         (["detect-rings", "--kind", "nonsense"], "nonsense"),
         (["detect-rings", "--store", "mysql://x"], "mysql"),
-        (["explain", "order", "o-1"], "order"),
+        (["explain", "basket", "o-1"], "basket"),
         (["label", "ring", "r-1", "maybe"], "maybe"),
         (["evaluate", "rings"], "--truth"),
         (["simulate", "out", "--members", "1"], "members"),

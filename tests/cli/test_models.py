@@ -216,7 +216,7 @@ def test_the_riskiest_have_reasons_and_explain_says_what_the_score_would_be_with
     assert found["reasons"][0]["score_without"] < found["score"]
     for arguments, said in (
         (["explain", "member", "nobody"], "nobody"),
-        (["explain", "order", "o-1"], "cannot explain a 'order'"),
+        (["explain", "order", "o-1"], "no model of orders in blend"),
         (["explain", "member", member, "--format", "graphml"], "no format 'graphml' for a member"),
     ):
         done = run(shop, *arguments, "--model", "blend", "-q", code=2)

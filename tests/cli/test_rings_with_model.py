@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from graphml.cli.ringmodel import ring_model
+from graphml.errors import UsageError
 from tests.cli.test_models import rows, run
 
 SETTINGS = "[fraud]\nnetwork = false\n"
@@ -78,3 +80,23 @@ def test_a_model_that_is_none_is_one_clear_line(shop, tmp_path):
     shutil.copytree(shop / ".graphml/models/fraud", copy)
     (copy / "detector.json").write_text("{")
     assert "damaged" in run(shop, "detect-rings", "--model", str(copy), "-q", code=2).stderr
+
+
+def test_a_published_ring_is_told_as_it_was_found_when_the_model_is_another(shop, alone, helped):
+    run(shop, "detect-rings", "--model", "none", "--write", "-q")
+    wider = {tuple(sorted(members(ring))) for ring in rows(helped)}
+    changed = next(ring for ring in alone if tuple(sorted(members(ring))) not in wider)
+    done = run(shop, "explain", "ring", changed["ring_id"], "--format", "jsonl", "-q")
+    assert members(rows(done)[0]) == members(changed)
+    assert "not with the same model" in done.stderr
+
+
+def test_an_old_model_in_the_store_stops_no_ring(tmp_path, capsys):
+    folder = tmp_path / "models" / "fraud"
+    folder.mkdir(parents=True)
+    (folder / "detector.json").write_text('{"format": 1}')
+    url = f"embedded://{tmp_path}"
+    assert ring_model(url, None, datetime.now(UTC), quiet=False) is None
+    assert "from structure alone" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="another format"):
+        ring_model(url, str(folder), datetime.now(UTC), quiet=True)

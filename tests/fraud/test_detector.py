@@ -13,8 +13,9 @@ import pytest
 
 from graphml.config import FraudConfig, SimulateConfig
 from graphml.errors import UsageError
-from graphml.fraud.detector import CARD, FraudDetector, weighed
-from graphml.fraud.fitting import Fitted, _chosen, fit_detector, report_rows
+from graphml.fraud import CARD
+from graphml.fraud.detector import FraudDetector, weighed
+from graphml.fraud.fitting import BLENDS, Fitted, _chosen, fit_detector, report_rows, shippable
 from graphml.graph.build import build_graph
 from graphml.pipeline.fraud import detector_labels, moments_of
 from graphml.pipeline.reading import check_moment
@@ -162,6 +163,27 @@ def test_the_blend_stays_unless_another_surely_finds_more():
     assert choose({"blend": half, "structure": more}) == "blend"
     assert choose({"blend": half, "structure": all_, "aggregates": noise}) == "structure"
     assert choose({"blend": all_, "structure": half}) == "blend"
+
+
+def test_without_rings_nothing_ships_where_silence_is_no_acquittal():
+    assert shippable(complete=False) == ["blend", "blend with network", "structure"]
+    assert shippable(complete=True) == list(BLENDS)
+    made, graph, as_of = market()
+    parts, _ = detector_labels(made.tables, CONFIG, as_of=as_of)
+    # Accused are the busiest, whom trees foretell and whom no ring has to do with.
+    busiest = made.tables.events["member_id"].value_counts(sort=True).head(150)["member_id"]
+    accused = pl.col("member_id").is_in(busiest.implode()).cast(pl.Int8)
+    noisy = {
+        name: replace(part, rows=part.rows.with_columns(y=accused)) for name, part in parts.items()
+    }
+    trusted = fit_detector(
+        graph, noisy["train"], noisy["valid"], None, CONFIG, None, complete=True, digests={}
+    )
+    assert trusted.chosen == "aggregates"
+    given = fit_detector(
+        graph, noisy["train"], noisy["valid"], None, CONFIG, None, complete=False, digests={}
+    )
+    assert "structure" in given.detector.weights
 
 
 def test_weights_are_what_log_odds_are_multiplied_by():
