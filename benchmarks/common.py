@@ -63,6 +63,18 @@ def arguments(name: str, doc: str | None, *, events: int, quick_events: int) -> 
     return options
 
 
+def market_options(
+    name: str, doc: str | None, *, quick: int, members: int, seeds: Sequence[int]
+) -> tuple[Any, int, Sequence[int]]:
+    """Return the options, how many members a marketplace has, and the seeds: seed 1 for quick ones."""
+    known = parser(name, doc)
+    known.add_argument("--members", type=int)
+    known.add_argument("--seeds", type=int, nargs="+")
+    options = known.parse_args()
+    asked = options.members or (quick if options.quick else members)
+    return options, asked, options.seeds or ((1,) if options.quick else seeds)
+
+
 def made_on() -> dict[str, Any]:
     """Return machine, versions and commit."""
     commit = subprocess.run(

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from benchmarks.common import Table, finish, parser, progress
+from benchmarks.common import Table, finish, market_options, progress
 from benchmarks.processes import measured
 
 REPORTED = (3001, 3002, 3003, 3004, 3005)
@@ -121,12 +121,9 @@ def _few_row(markets: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def main() -> int:
-    known = parser("fraud", __doc__)
-    known.add_argument("--members", type=int)
-    known.add_argument("--seeds", type=int, nargs="+")
-    options = known.parse_args()
-    members = options.members or (3_000 if options.quick else 20_000)
-    seeds = options.seeds or ((1,) if options.quick else REPORTED)
+    options, members, seeds = market_options(
+        "fraud", __doc__, quick=3_000, members=20_000, seeds=REPORTED
+    )
     kinds = ("default",) if options.quick else ("default", "hard")
     few = () if options.quick else _FEW
     markets = [

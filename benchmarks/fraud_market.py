@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from benchmarks.market import read_market
 from benchmarks.processes import peak_rss_mb
 from graphml.config import FraudConfig, TrainConfig
 from graphml.fraud.fitting import Fitted, fit_detector
@@ -39,7 +40,7 @@ def main() -> None:
     options.add_argument("--labels", type=int)
     options.add_argument("--no-network", action="store_true")
     given = options.parse_args()
-    tables = Tables(**{name: pl.read_parquet(given.folder / f"{name}.parquet") for name in TABLES})
+    tables = read_market(given.folder)
     truth, _ = read_truth(given.folder.with_name(f"{given.folder.name}.truth"))
     as_of: datetime = tables.events["time"].max() - LATER  # type: ignore[operator, assignment]
     if given.labels is not None:

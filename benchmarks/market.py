@@ -39,8 +39,13 @@ def make(folder: Path, kind: str, seed: int, members: int) -> None:
     made.write(folder)
 
 
+def read_market(folder: Path) -> Tables:
+    """Return the tables that ``make`` wrote."""
+    return Tables(**{name: pl.read_parquet(folder / f"{name}.parquet") for name in TABLES})
+
+
 def find(folder: Path, *, days: bool) -> dict[str, Any]:
-    tables = Tables(**{name: pl.read_parquet(folder / f"{name}.parquet") for name in TABLES})
+    tables = read_market(folder)
     rings, groups = read_truth(folder.with_name(f"{folder.name}.truth"))
     start = time.perf_counter()
     graph = build_graph(tables)

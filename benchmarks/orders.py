@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Table, finish, parser, progress
+from benchmarks.common import Table, finish, market_options, progress
 from benchmarks.processes import measured
 from graphml.fraud.order_evaluation import BETTER
 from graphml.fraud.orders import BARS
@@ -108,12 +108,9 @@ def _interval(row: dict[str, Any], metric: str) -> str:
 
 
 def main() -> int:
-    known = parser("orders", __doc__)
-    known.add_argument("--members", type=int)
-    known.add_argument("--seeds", type=int, nargs="+")
-    options = known.parse_args()
-    members = options.members or (3_000 if options.quick else 20_000)
-    seeds = options.seeds or ((1,) if options.quick else REPORTED)
+    options, members, seeds = market_options(
+        "orders", __doc__, quick=3_000, members=20_000, seeds=REPORTED
+    )
     kinds = ("default",) if options.quick else ("default", "hard")
     markets = [one_market(kind, seed, members) for kind in kinds for seed in seeds]
     first, *further = [

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from benchmarks.market import read_market
 from benchmarks.processes import peak_rss_mb
 from graphml.fraud.order_columns import Floats, Ints, OrderColumns
 from graphml.fraud.order_evaluation import REVIEWED, evaluate_orders
 from graphml.fraud.orders import Bar, fit_orders
 from graphml.graph.build import build_graph
 from graphml.pipeline.orders import RECENT, order_parts
-from graphml.tables.frames import TABLES, Tables
+from graphml.tables.frames import Tables
 from graphml.tabular.trees import TreeConfig
 from graphml.tasks.known import known_by
 from graphml.tasks.order_labels import ORDER_ROWS, OrderLabels, order_labels
@@ -39,7 +40,7 @@ def main() -> None:
     options.add_argument("folder", type=Path)
     options.add_argument("--seed", type=int, default=0)
     given = options.parse_args()
-    tables = Tables(**{name: pl.read_parquet(given.folder / f"{name}.parquet") for name in TABLES})
+    tables = read_market(given.folder)
     folder = given.folder.with_name(f"{given.folder.name}.truth")
     truth = {name: pl.read_parquet(folder / f"{name}.parquet") for name in ("rings", "fraud")}
     as_of: datetime = tables.events["time"].max() - LATER  # type: ignore[operator, assignment]

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from benchmarks.common import Table, finish, parser, progress
+from benchmarks.common import Table, finish, market_options, progress
 from benchmarks.processes import measured
 
 REPORTED = (1001, 1002, 1003, 1004, 1005)
@@ -173,12 +173,9 @@ def _number(value: float) -> str:
 
 
 def main() -> int:
-    known = parser("rings", __doc__)
-    known.add_argument("--members", type=int)
-    known.add_argument("--seeds", type=int, nargs="+")
-    options = known.parse_args()
-    members = options.members or (2_000 if options.quick else 100_000)
-    seeds = options.seeds or ((1,) if options.quick else REPORTED)
+    options, members, seeds = market_options(
+        "rings", __doc__, quick=2_000, members=100_000, seeds=REPORTED
+    )
     others = _OTHERS[:1] if options.quick else _OTHERS
     sizes = {
         **dict.fromkeys(_KINDS, members),

@@ -16,8 +16,6 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import polars as pl
-
 from benchmarks.common import Table, finish, parser, progress
 from benchmarks.processes import measured
 
@@ -35,15 +33,15 @@ _MEASURES = {
 
 def both_ways(folder: Path) -> dict[str, Any]:
     """Return the ring measures of one marketplace without scores and with them."""
+    from benchmarks.market import read_market
     from graphml.config import FraudConfig, RingConfig
     from graphml.fraud.fitting import fit_detector
     from graphml.graph.build import build_graph
     from graphml.pipeline.fraud import detector_labels
     from graphml.rings.evaluate import evaluate_rings, read_truth
     from graphml.rings.extract import extract_rings
-    from graphml.tables.frames import TABLES, Tables
 
-    tables = Tables(**{name: pl.read_parquet(folder / f"{name}.parquet") for name in TABLES})
+    tables = read_market(folder)
     truth, groups = read_truth(folder.with_name(f"{folder.name}.truth"))
     graph = build_graph(tables)
     as_of = graph.events["time"][-1]

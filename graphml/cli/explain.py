@@ -80,7 +80,7 @@ def explain(
     with progress(quiet=quiet), connect(url, read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
         now = datetime.now(UTC)
-        detector = ring_model(url, str(model) if model else None, moment, quiet=quiet)
+        detector = ring_model(url, model, moment, quiet=quiet)
         found = find_ring(
             source, id_, options.ring_config(), as_of=moment, decided_by=now, detector=detector
         )

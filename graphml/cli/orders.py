@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphml.cli import options
-from graphml.cli.output import print_rows
+from graphml.cli.output import print_rows, print_scores
 from graphml.cli.progress import progress, say
 from graphml.errors import UsageError
 
@@ -78,6 +78,4 @@ def score_units(
             source, folder, unit=unit, as_of=moment, explained=min(explained, top or explained),
             costs=options.settings().costs, reviews=reviews,
         )  # fmt: skip
-    shown = rows.head(top) if top else rows
-    found = [{**row, "as_of": row["as_of"].isoformat()} for row in shown.iter_rows(named=True)]
-    print_rows(found, format_, out)
+    print_scores(rows, top=top, format_=format_, out=out)

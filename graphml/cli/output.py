@@ -11,9 +11,12 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphml.errors import GraphmlError, OutputPermissionError, UsageError, one_line
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FORMATS = ("table", "json", "jsonl", "csv", "parquet")
 _MARGIN = 2
@@ -193,6 +196,13 @@ def print_rows(rows: Sequence[Mapping[str, Any]], format_: str, out: Path | None
         format_=format_,
         out=out,
     )
+
+
+def print_scores(rows: pl.DataFrame, *, top: int | None, format_: str, out: Path | None) -> None:
+    """Emit scored rows, the first ``top`` of them or all."""
+    shown = rows.head(top) if top else rows
+    found = [{**row, "as_of": row["as_of"].isoformat()} for row in shown.iter_rows(named=True)]
+    print_rows(found, format_, out)
 
 
 def _shown(value: Any, format_: str) -> Any:

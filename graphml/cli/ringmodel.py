@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graphml.cli.models import models_of
 from graphml.cli.progress import say
 from graphml.errors import UsageError
 from graphml.results import time_text
@@ -15,8 +16,10 @@ from graphml.results import time_text
 if TYPE_CHECKING:
     from graphml.fraud.detector import FraudDetector
 
+_NONE = Path("none")
+
 ModelOption = Annotated[
-    str | None,
+    Path | None,
     typer.Option(
         "--model",
         metavar="DIR",
@@ -28,7 +31,7 @@ ModelOption = Annotated[
 
 
 def ring_model(
-    url: str, given: str | None, moment: datetime, *, quiet: bool
+    url: str, given: Path | None, moment: datetime, *, quiet: bool
 ) -> FraudDetector | None:
     """Return the detector to use, and say so; ``None`` where structure alone decides.
 
@@ -38,12 +41,12 @@ def ring_model(
     Raises:
         UsageError: What was asked for is no fraud detector, or is damaged.
     """
-    if given == "none":
+    if given == _NONE:
         return None
     from graphml.pipeline.fraud import is_detector
-    from graphml.store.connect import state_folder
+    from graphml.pipeline.reading import known_until
 
-    folder = Path(given) if given else state_folder(url) / "models" / "fraud"
+    folder = given or models_of(url, None) / "fraud"
     if not is_detector(folder):
         if given:
             raise UsageError(
@@ -60,7 +63,7 @@ def ring_model(
             raise
         say(f"rings from structure alone: {error.message}; {error.hint}", quiet=quiet)
         return None
-    known = max(detector.trained_until, detector.chosen_until)
+    known = known_until(detector)
     if not given and known > moment:
         say(
             f"rings from structure alone: {detector.name} knows what happened until {time_text(known)}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from graphml.cli import options
 from graphml.cli.detector import load_model, network_of
 from graphml.cli.keeping import keep_manifest
-from graphml.cli.output import print_rows
+from graphml.cli.output import print_scores
 from graphml.cli.progress import progress, say
 
 if TYPE_CHECKING:
@@ -62,6 +62,4 @@ def score_members(
         say(scored.drift.told(), quiet=quiet)
     if write and dry_run:
         say(f"would publish {len(scores.ids)} scores", quiet=quiet)
-    shown = rows.head(top) if top else rows
-    found = [{**row, "as_of": row["as_of"].isoformat()} for row in shown.iter_rows(named=True)]
-    print_rows(found, format_, out)
+    print_scores(rows, top=top, format_=format_, out=out)

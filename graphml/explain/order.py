@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from graphml.explain.counterfactual import counterfactual
@@ -18,8 +18,6 @@ from graphml.explain.worlds import Removal
 from graphml.fraud.order_columns import OrderColumns
 from graphml.rings.wording import moment
 from graphml.tabular.flags import Flags, known_flags
-
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,8 +84,7 @@ def explain_order(
     member = int(graph.events["member"][row])
     now = with_record(graph, row)
     around = local_record(now, flags=flags or known_flags(graph))
-    step = columns.every // _MICROSECOND
-    look = around.moment // step * step
+    look = columns.look(around.moment)
     rings = order_company(graph, columns.company(look), around, member=member, row=row, look=look)
     rescorer = OrderRescorer(around, rings, scorer)
     before = rescorer.after([Removal()])[0]

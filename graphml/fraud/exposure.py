@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from graphml.tables.frames import TIME
+
 Floats = NDArray[np.float64]
 
 REACH = timedelta(days=90)
@@ -45,5 +47,5 @@ def _spent(bought: pl.DataFrame, moment: datetime) -> pl.DataFrame:
         .agg(exposure=pl.col("amount").sum(), bought=pl.len())
         .sort("bought", "currency", descending=True, nulls_last=True)
         .unique("member_id", keep="first", maintain_order=True)
-        .select("member_id", pl.lit(moment, pl.Datetime("us", "UTC")).alias("as_of"), "exposure")
+        .select("member_id", pl.lit(moment, TIME).alias("as_of"), "exposure")
     )

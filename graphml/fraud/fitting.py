@@ -21,9 +21,9 @@ from graphml.tabular.aggregates import Features
 from graphml.tabular.calibration import Calibrator, fit_calibrator
 from graphml.tabular.trees import TreeConfig, TreeModel, fit_trees
 from graphml.tasks.labels import Labels
-from graphml.training.bootstrap import interval, paired_interval
+from graphml.training.bootstrap import paired_interval
 from graphml.training.fit import fit
-from graphml.training.metrics import auroc, average_precision, recall_at_share
+from graphml.training.metrics import recall_at_share
 from graphml.training.questions import Seeds, seeds_of
 
 Floats = NDArray[np.float64]
@@ -185,52 +185,6 @@ def shippable(*, complete: bool) -> list[str]:
         complete: Whether the unaccused are innocent.
     """
     return [name for name, weights in BLENDS.items() if complete or "structure" in weights]
-
-
-def report_rows(fitted: Fitted, *, capacity: float, seed: int) -> list[dict[str, Any]]:
-    """Return a row for every method: how it did on the test part, with 95 % intervals.
-
-    ``recall`` is the share of the accused among the ``capacity`` riskiest, ``gain`` what the chosen
-    method has above the row's. Average precision counts the never accused as innocent.
-    """
-    assert fitted.test is not None
-    part, best = fitted.test, fitted.chosen
-
-    def recall(rows: Ints, scores: Floats) -> float:
-        return recall_at_share(part.y[rows], scores, share=capacity)
-
-    result = []
-    for name, scores in fitted.scores.items():
-        low, high = paired_interval(
-            recall, fitted.scores[best], scores, part.seeds.nodes, seed=seed
-        )
-        result.append(
-            {
-                "method": name,
-                **measures(part, scores, capacity=capacity, seed=seed),
-                "gain_low": low,
-                "gain_high": high,
-                "validation_recall": fitted.validation[name],
-            }
-        )
-    return sorted(result, key=lambda row: (row["method"] != best, -row["recall"]))
-
-
-def measures(part: Part, scores: Floats, *, capacity: float, seed: int) -> dict[str, float]:
-    """Return recall within capacity with its interval by members, average precision and AUROC."""
-    low, high = interval(
-        lambda rows, _: recall_at_share(part.y[rows], scores[rows], share=capacity),
-        part.seeds.nodes,
-        seed=seed,
-    )
-    return {
-        "recall": recall_at_share(part.y, scores, share=capacity),
-        "recall_low": low,
-        "recall_high": high,
-        "average_precision": average_precision(part.y, scores),
-        "auroc": auroc(part.y, scores),
-        "base_rate": float(part.y.mean()),
-    }
 
 
 def _trees(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
@@ -15,6 +15,7 @@ from graphml.graph.build import Graph
 from graphml.rings.membership import Membership, membership
 from graphml.tabular.aggregates import AGGREGATES, AsOf, Features
 from graphml.tabular.registry import RELATION
+from graphml.tasks.labels import MICROSECOND
 from graphml.tasks.order_labels import order_units
 
 EVERY = timedelta(days=7)
@@ -26,10 +27,10 @@ COLUMNS: tuple[str, ...] = (*AGGREGATES, *STRUCTURE)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Moments = TypeVar("Moments", int, Ints)
 
 _IDENTIFIERS = ("device", "address", "card")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class OrderColumns:
@@ -51,7 +52,7 @@ class OrderColumns:
     """
 
     def __init__(self, graph: Graph, *, every: timedelta = EVERY, keep: bool = False) -> None:
-        if every < _MICROSECOND:
+        if every < MICROSECOND:
             raise ConfigError(f"orders.every is {every}", hint="a duration above 0")
         self.graph = graph
         self.every = every
@@ -93,8 +94,7 @@ class OrderColumns:
         events = self.graph.events[rows]
         member = events["member"].cast(pl.Int64).to_numpy()
         as_of = events["time"].to_physical().to_numpy() - 1
-        step = self.every // _MICROSECOND
-        moment = as_of // step * step
+        moment = self.look(as_of)
         structure = np.zeros((len(rows), len(STRUCTURE)), dtype=np.float32)
         for then in np.unique(moment):
             here = np.flatnonzero(moment == then)
@@ -106,13 +106,18 @@ class OrderColumns:
         values = np.concatenate([aggregates.values, structure], axis=1)
         return Features(names=(*aggregates.names, *STRUCTURE), values=values)
 
+    def look(self, as_of: Moments) -> Moments:
+        """Return the last look at the rings by moments, in microseconds."""
+        step = self.every // MICROSECOND
+        return as_of // step * step
+
     def company(self, look: int) -> Membership | None:
         """Return the candidate rings by a moment, in microseconds; ``None`` before all events."""
         if self.graph.events["time"].to_physical()[0] > look:
             return None
         if self._kept is not None and look in self._kept:
             return self._kept[look]
-        found = membership(self.graph, as_of=_EPOCH + look * _MICROSECOND)
+        found = membership(self.graph, as_of=_EPOCH + look * MICROSECOND)
         if self._kept is not None:
             self._kept[look] = found
         return found

@@ -81,13 +81,16 @@ class OrderModel:
         Raises:
             UsageError: The columns are not the model's.
         """
+        return {**{bar: self._said(bar, features) for bar in BARS}, "blend": self.risk(features)}
+
+    def risk(self, features: Features) -> Floats:
+        """Return what the blend says, as ``log_odds`` does, without asking the other bars."""
+        return _blended(self._said("blend", features), features)
+
+    def _said(self, bar: Bar, features: Features) -> Floats:
         if features.names != COLUMNS:
             raise UsageError("other columns than OrderColumns has", hint="ask with OrderColumns.of")
-        said = {
-            bar: model.predict(_columns(features, bar), names=BAR_COLUMNS[bar])
-            for bar, model in self.trees.items()
-        }
-        return {**said, "blend": _blended(said["blend"], features)}
+        return self.trees[bar].predict(_columns(features, bar), names=BAR_COLUMNS[bar])
 
     def score(
         self,
@@ -153,7 +156,7 @@ class OrderModel:
             )
         ids = columns.graph.events["event_id"].gather(rows)
         rows = columns.rows_of(ids)
-        chance = self.calibrator.apply(self.log_odds(columns.of(rows))["blend"])
+        chance = self.calibrator.apply(self.risk(columns.of(rows)))
         units = pl.DataFrame({"event_id": ids}).join(
             columns.units, on="event_id", how="left", maintain_order="left"
         )

@@ -83,7 +83,7 @@ def detect(
 
     watch = Stopwatch()
     tables, graph = stored_graph(store, as_of)
-    scores = _risk(detector, graph, as_of)
+    scores = _risk(_usable(detector, as_of), graph, as_of)
     candidates = find_candidates(graph, scores, config, as_of=as_of)
     decisions = store.decisions(decided_by or as_of)
     since, previous = _previous(store, as_of, decisions)
@@ -121,13 +121,24 @@ def detect(
     )
 
 
-def _risk(detector: FraudDetector | None, graph: Graph, as_of: datetime) -> Scores | None:
-    """Return the members' scores; ``None`` without a detector that knows more than rings do."""
+def _usable(detector: FraudDetector | None, as_of: datetime) -> FraudDetector | None:
+    """Return a detector that knows more than rings do, ``None`` without one.
+
+    Raises:
+        UsageError: It knows what came after ``as_of``.
+    """
     if detector is None or not detector.knows_more:
         return None
     check_moment(detector, as_of)
-    logger.info("members' risk by %s", detector.name)
-    return detector.score(graph, as_of=as_of)
+    return detector
+
+
+def _risk(used: FraudDetector | None, graph: Graph, as_of: datetime) -> Scores | None:
+    """Return the members' scores; ``None`` without a detector."""
+    if used is None:
+        return None
+    logger.info("members' risk by %s", used.name)
+    return used.score(graph, as_of=as_of)
 
 
 def _runs_by(store: GraphStore, as_of: datetime) -> list[RunInfo]:
@@ -206,12 +217,12 @@ def find_ring(
     from graphml.rings.extract import find_candidates
 
     _, graph = stored_graph(store, as_of)
-    scores = _risk(detector, graph, as_of)
-    candidates = find_candidates(graph, scores, config, as_of=as_of)
-    _, previous = _previous(store, as_of, store.decisions(decided_by or as_of))
+    used = _usable(detector, as_of)
     held = _held(store, ring_id, as_of)
-    if held and held.stored and held.stored.model != (scores.model if scores else None):
+    if held and held.stored and held.stored.model != (used.name if used else None):
         return held
+    candidates = find_candidates(graph, _risk(used, graph, as_of), config, as_of=as_of)
+    _, previous = _previous(store, as_of, store.decisions(decided_by or as_of))
     for asked in (config, replace(config, min_members=2, min_score=0.0, kinds=())):
         for ring in candidates.rings(asked, previous):
             if ring.ring_id == ring_id:

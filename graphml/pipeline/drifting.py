@@ -13,6 +13,7 @@ import polars as pl
 from graphml.fraud.drift import MOVED
 from graphml.graph.nodes import microseconds
 from graphml.pipeline.explaining import flagged_from
+from graphml.pipeline.reading import known_until
 from graphml.results import time_text
 from graphml.tasks.known import first_seen, known_by, known_clearances, known_frauds
 from graphml.training.bootstrap import wilson
@@ -123,7 +124,7 @@ def _alerts(
 ) -> Alerts | None:
     then = as_of - detector.horizon
     first: datetime = tables.events["time"].min()  # type: ignore[assignment]
-    if max(detector.trained_until, detector.chosen_until, first) > then or then >= as_of:
+    if max(known_until(detector), first) > then or then >= as_of:
         return None
     logger.info("what became of those flagged on %s", then.date())
     past = known_by(tables, as_of)

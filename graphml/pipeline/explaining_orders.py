@@ -47,7 +47,7 @@ class OrderScorer:
 
     def risks(self, features: Features, structure: Floats) -> Floats:
         """Return the blend's log-odds, float64 [rows]."""
-        return self.model.log_odds(features)["blend"]
+        return self.model.risk(features)
 
     def probability(self, risks: Floats) -> Floats:
         """Return calibrated probabilities, float64 [rows]."""

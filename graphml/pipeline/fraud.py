@@ -102,8 +102,8 @@ def train_detector(
         NothingToDoError: There is no event by then.
         UsageError: There is too little history, or a segment is no column of the members table.
     """
-    from graphml.fraud.fitting import fit_detector, report_rows
-    from graphml.fraud.reporting import Operation, operate
+    from graphml.fraud.fitting import fit_detector
+    from graphml.fraud.reporting import Operation, operate, report_rows
     from graphml.tasks.accused import cleared_share
 
     watch = Stopwatch()
@@ -202,7 +202,8 @@ def evaluate_detector(
         UsageError: Nothing is known of the time after its choice.
     """
     from graphml.fraud.evidence import Describer
-    from graphml.fraud.fitting import Part, measures
+    from graphml.fraud.fitting import Part
+    from graphml.fraud.reporting import measures
     from graphml.tasks.accused import accused_labels
 
     tables, graph = stored_graph(store, as_of)

@@ -173,8 +173,8 @@ def score_orders(
 ) -> pl.DataFrame:
     """Return the orders or reviews of the four weeks up to ``as_of``, riskiest first.
 
-    ``reasons`` are those of the ``explained`` riskiest. With costs, or with a limit of reviews, there is the column ``decision``: ``with_decision`` says
-    by which rule.
+    ``reasons`` are those of the ``explained`` riskiest. With costs, or with a limit of reviews, there
+    is the column ``decision``: ``with_decision`` says by which rule.
 
     Raises:
         UsageError: There is no model in ``folder``, or it knows what came after ``as_of``, or there

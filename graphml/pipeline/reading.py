@@ -36,13 +36,18 @@ def stored_graph(store: GraphStore, as_of: datetime) -> tuple[Tables, Graph]:
     return tables, build_graph(tables, store.schema)
 
 
+def known_until(model: FraudDetector | GraphModel) -> datetime:
+    """Return the last moment that a model's training or choice knew."""
+    return max(model.trained_until, model.chosen_until)
+
+
 def check_moment(model: FraudDetector | GraphModel, as_of: datetime) -> None:
     """Refuse to ask a model about a moment before the last one that its training or choice knew.
 
     Raises:
         UsageError: It knows what came after ``as_of``.
     """
-    known = max(model.trained_until, model.chosen_until)
+    known = known_until(model)
     if known > as_of:
         raise UsageError(
             f"{model.name} knows what happened until {known.isoformat()}, "

@@ -99,4 +99,4 @@ def test_an_old_model_in_the_store_stops_no_ring(tmp_path, capsys):
     assert ring_model(url, None, datetime.now(UTC), quiet=False) is None
     assert "from structure alone" in capsys.readouterr().err
     with pytest.raises(UsageError, match="another format"):
-        ring_model(url, str(folder), datetime.now(UTC), quiet=True)
+        ring_model(url, folder, datetime.now(UTC), quiet=True)

@@ -115,12 +115,12 @@ def farm_company(graph: Graph, as_of) -> Membership:
 
 
 @cache
-def random_trees() -> TreeModel:
+def random_trees(columns: tuple[str, ...] = COLUMNS) -> TreeModel:
     """Return trees that look at many columns, grown on noise."""
     rng = np.random.default_rng(5)
-    x = rng.integers(0, 4, (600, len(COLUMNS))).astype(np.float32)
+    x = rng.integers(0, 4, (600, len(columns))).astype(np.float32)
     y = (x[:, ::7].sum(axis=1) + rng.normal(0, 2, 600) > x[:, ::7].sum(axis=1).mean()).astype(int)
-    return fit_trees(x[:400], y[:400], x[400:], y[400:], names=COLUMNS, config=SMALL)
+    return fit_trees(x[:400], y[:400], x[400:], y[400:], names=columns, config=SMALL)
 
 
 def without_ties(tables: Tables, member: str, ties) -> Tables:

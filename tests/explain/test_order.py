@@ -22,8 +22,8 @@ from graphml.tables.frames import Tables
 from graphml.tables.synthetic import make_marketplace
 from graphml.tabular.aggregates import AsOf
 from graphml.tabular.flags import known_flags
-from graphml.tabular.trees import TreeModel, fit_trees
-from tests.explain.farm import SMALL, Sum, farm_tables
+from graphml.tabular.trees import fit_trees
+from tests.explain.farm import SMALL, Sum, farm_tables, random_trees
 from tests.explain.test_local import bits, taken_away
 from tests.graph.marketplace import HOSTILE
 from tests.rings.small import Market, at
@@ -58,15 +58,6 @@ def learned():
     y = (members.str.starts_with("farm") | (members == "suspect")).to_numpy().astype(np.int64)
     x = columns.of(known(columns.units)).values[:, [COLUMNS.index(name) for name in TELLING]]
     return Sum({}, trees=fit_trees(x, y, x, y, names=TELLING, config=SMALL))
-
-
-@cache
-def random_trees() -> TreeModel:
-    """Return trees that look at many columns, grown on noise."""
-    rng = np.random.default_rng(5)
-    x = rng.integers(0, 4, (600, len(COLUMNS))).astype(np.float32)
-    y = (x[:, ::7].sum(axis=1) + rng.normal(0, 2, 600) > x[:, ::7].sum(axis=1).mean()).astype(int)
-    return fit_trees(x[:400], y[:400], x[400:], y[400:], names=COLUMNS, config=SMALL)
 
 
 def ask(graph, row, scorer, threshold=0.5):
@@ -227,7 +218,7 @@ def picked(shop, data):
 @given(shop=shops, late=shops, data=st.data())
 def test_what_comes_with_the_order_or_later_changes_nothing(shop, late, data):
     act = picked(shop, data)
-    scorer = replace(EVERYTHING, trees=random_trees())
+    scorer = replace(EVERYTHING, trees=random_trees(COLUMNS))
     # From the order's own microsecond on.
     more = late.later(act.time - 1)
     before, after = graph_of(shop), graph_of(shop.plus(more))
@@ -269,7 +260,7 @@ def test_in_a_market_scores_are_the_models():
     graph = build_graph(made.tables)
     columns, flags = OrderColumns(graph, keep=True), known_flags(graph)
     rows = known(columns.units)[-240::12]
-    scorer = replace(EVERYTHING, trees=random_trees(), of_trees=0.3)
+    scorer = replace(EVERYTHING, trees=random_trees(COLUMNS), of_trees=0.3)
     scores = scorer.probability(scorer.risks(columns.of(rows), np.zeros(len(rows))))
     for row, value in zip(rows.tolist(), scores.tolist(), strict=True):
         found = explain_order(

@@ -15,7 +15,8 @@ from graphml.config import FraudConfig, SimulateConfig
 from graphml.errors import UsageError
 from graphml.fraud import CARD
 from graphml.fraud.detector import FraudDetector, weighed
-from graphml.fraud.fitting import BLENDS, Fitted, _chosen, fit_detector, report_rows, shippable
+from graphml.fraud.fitting import BLENDS, Fitted, _chosen, fit_detector, shippable
+from graphml.fraud.reporting import report_rows
 from graphml.graph.build import build_graph
 from graphml.pipeline.fraud import detector_labels, moments_of
 from graphml.pipeline.reading import check_moment
