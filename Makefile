@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --quiet --progress-bar off
 WORKERS ?= 2
+# As many workers as cores: each has one.
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 .PHONY: help demo test test-slow check format bench wheel clean neo4j-jars
 
@@ -43,10 +45,10 @@ neo4j-jars: $(VENV)/dev
 	@$(BIN)/python -m tests.neo4j_server --prepare
 
 test: $(VENV)/dev neo4j-jars
-	$(BIN)/python -m pytest -m "not slow and not gpu" -n $(WORKERS) --dist loadgroup
+	$(TESTS) -m "not slow and not gpu"
 
 test-slow: $(VENV)/dev neo4j-jars
-	$(BIN)/python -m pytest -m "slow" -n $(WORKERS) --dist loadgroup --timeout 3000
+	$(TESTS) -m "slow" --timeout 3000
 
 check: $(VENV)/dev
 	$(BIN)/ruff format --check .
