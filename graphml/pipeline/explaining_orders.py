@@ -20,6 +20,7 @@ from graphml.fraud.orders import OrderModel
 from graphml.pipeline.explaining import lowest_flagged, reasons_text
 from graphml.pipeline.orders import RECENT, KeptOrders, kept_orders
 from graphml.pipeline.reading import stored_graph
+from graphml.pipeline.thresholds import keep_threshold, kept_threshold, threshold_key
 from graphml.results import time_text
 from graphml.tabular.aggregates import Features
 from graphml.tabular.flags import known_flags
@@ -76,11 +77,15 @@ def explain_stored_order(
     """
     kept = kept_orders(folder, as_of=as_of)
     model = kept.model
-    _, graph = stored_graph(store, as_of)
+    tables, graph = stored_graph(store, as_of)
     columns = OrderColumns(graph, every=model.every, keep=True)
     of_unit = columns.units.filter(pl.col("unit") == unit)
     asked = _asked(of_unit, id_, unit, as_of)
-    threshold = _threshold(model, columns, of_unit, as_of)
+    key = threshold_key(model.digest, tables, unit=unit, as_of=as_of)
+    threshold = kept_threshold(folder, key)
+    if threshold is None:
+        threshold = _threshold(model, columns, of_unit, as_of)
+        keep_threshold(folder, key, threshold)
     why = explain_order(
         columns, asked["row"],
         scorer=OrderScorer(model=model, name=kept.name), threshold=threshold,

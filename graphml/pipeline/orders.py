@@ -185,14 +185,19 @@ def score_orders(
 
     from graphml.fraud.decisions import with_decision
     from graphml.fraud.order_columns import OrderColumns
+    from graphml.fraud.order_evaluation import REVIEWED
+    from graphml.pipeline.explaining import lowest_flagged
     from graphml.pipeline.explaining_orders import order_reasons
+    from graphml.pipeline.thresholds import keep_threshold, threshold_key
 
     kept = kept_orders(folder, as_of=as_of)
-    _, graph = stored_graph(store, as_of)
+    tables, graph = stored_graph(store, as_of)
     columns = OrderColumns(graph, every=kept.model.every, keep=explained > 0)
     scored = kept.model.score(
         graph, since=as_of - RECENT, until=as_of, unit=unit, columns=columns
     ).sort("score", "id", descending=[True, False])
+    key = threshold_key(kept.model.digest, tables, unit=unit, as_of=as_of)
+    keep_threshold(folder, key, lowest_flagged(scored["score"].to_numpy(), REVIEWED))
     reasons = order_reasons(kept, columns, scored, explained)
     rows = scored.select(
         "id", "unit", "score", pl.lit("probability").alias("score_kind"), "exposure", "as_of",

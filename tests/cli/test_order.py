@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -57,6 +59,27 @@ def test_one_that_the_model_learned_from_is_told_so(shop):
     assert story.startswith(f"order {id_}  score ")
     assert "what would clear it:" in story
     assert "it may have learned from it" in story
+
+
+def test_a_kept_threshold_is_the_one_found_without_it(shop):
+    scores = rows(run(shop, "score", "fraud", "--unit", "order", "-q"))
+    asked = ["explain", "order", scores[0]["id"], "--format", "jsonl", "-q"]
+    (kept,) = (shop / ".graphml" / "models").rglob("thresholds.json")
+    (known,) = rows(run(shop, *asked))
+    marked = dict.fromkeys(json.loads(kept.read_text()), 0.123)
+    kept.write_text(json.dumps(marked))
+    (marked_one,) = rows(run(shop, *asked))
+    assert marked_one["threshold"] == 0.123
+    # Another moment has its own threshold, found and not looked up.
+    last = pl.read_parquet(shop / "shop" / "events.parquet")["time"].max()
+    moment = last + timedelta(seconds=1)
+    (earlier,) = rows(run(shop, *asked, "--as-of", moment.isoformat()))
+    assert earlier["threshold"] != 0.123
+    for damage in ('["a"]', json.dumps(dict.fromkeys(marked, math.nan))):
+        kept.write_text(damage)
+        (found,) = rows(run(shop, *asked))
+        assert found == known
+    assert list(json.loads(kept.read_text()).values()) == [known["threshold"]]
 
 
 def test_what_is_wrong_is_said_in_one_line(shop):
