@@ -2,9 +2,9 @@
 
 ``python -m benchmarks.fraud [--json] [--quick] [--write] [--members N] [--seeds 1001 …]``. Each
 marketplace is learned from as of four weeks before its end, by what was known then, and asked about
-every member of whom nothing was known; the truth decides. Reported are seeds 3001 to 3005, never
-looked at while the methods were made (1 to 21, 1001 to 1005 and 2001 to 2005 were); grocery, fashion and electronics are another maker's
-(benchmarks.other_market). ``--quick`` runs seed 1 on a small marketplace without a network.
+every member of whom nothing was known; the truth decides. Reported are seeds 4001 to 4005, never
+looked at while the methods were made (1 to 21 and the first five above 1000, 2000 and 3000 were);
+grocery, fashion and electronics are another maker's (benchmarks.other_market). ``--quick`` runs seed 1 on a small marketplace without a network.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.common import Table, finish, market_options, progress
 from benchmarks.processes import measured
 
-REPORTED = (3001, 3002, 3003, 3004, 3005)
+REPORTED = (4001, 4002, 4003, 4004, 4005)
 _OTHERS = ("grocery", "fashion", "electronics")
 _ORDER = ("flat", "aggregates", "network", "structure", "blend", "blend with network")
 _FEW = (50, 200)

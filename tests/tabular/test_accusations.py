@@ -38,7 +38,7 @@ def test_how_accusations_come_about_is_seen_where_company_leaves_no_doubt():
     structure = np.concatenate([np.full(995, 0.95), np.full(100, 0.5), np.full(2000, 0.1)])
     y = np.zeros(len(structure), int)
     y[:100], y[995:1095], y[1095:1101] = 1, 1, 1
-    assert accusing(y, structure) == Accusing(found=100.5 / 1000, wrong=6 / 2000)
+    assert accusing(y, structure) == Accusing(found=110 / 1095, wrong=6 / 2000)
 
 
 def test_without_any_ring_a_tenth_counts_as_found():
@@ -56,3 +56,15 @@ def test_whatever_is_seen_probabilities_are_inside_and_keep_the_order(rows, foun
     p = fit_accused(risk, y, Accusing(found=found, wrong=wrong)).apply(np.linspace(-25, 25, 101))
     assert (np.diff(p) > 0).all()
     assert 0 < p.min() < p.max() < 1
+
+
+def test_nobody_accused_in_plain_company_does_not_make_everybody_a_suspect():
+    rng = np.random.default_rng(3)
+    fraud = rng.random(12_000) < 0.02
+    score = np.where(fraud, rng.normal(2.0, 1.0, 12_000), rng.normal(-4.0, 1.5, 12_000))
+    structure = np.where(fraud & (rng.random(12_000) < 0.8), 0.95, 0.05)
+    busy = score > -4  # who does more is accused a little more often, for other reasons
+    y = (~fraud & (rng.random(12_000) < np.where(busy, 0.004, 0.001))).astype(int)
+    how = accusing(y, structure)
+    q = fit_accused(score, y, how).apply(score)
+    assert q.mean() < 0.06
