@@ -176,6 +176,29 @@ class FraudConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RecommendConfig:
+    """How a recommender is trained: how far ahead it looks, and on how much of the past."""
+
+    horizon_days: int = 28
+    """What a member buys within so many days is what should have been recommended."""
+    step_days: int = 14
+    """Between two moments that training asks about."""
+    moments: int = 6
+    """Moments to learn from, at most; one each to choose by and to report on."""
+    each: int = 100
+    """Candidates that each source names for a member."""
+    asked: int = 20_000
+    """Members who are asked about at a moment, at most."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("horizon_days", "step_days", "moments", "asked"):
+            _at_least(f"recommend.{name}", getattr(self, name), 1)
+        _at_least("recommend.each", self.each, 20)
+        _at_least("recommend.seed", self.seed, 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Costs:
     """What decisions cost, in the currency of the exposure; without this section nothing is weighed."""
 
@@ -241,4 +264,5 @@ class Settings:
     rings: RingConfig = field(default_factory=RingConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     fraud: FraudConfig = field(default_factory=FraudConfig)
+    recommend: RecommendConfig = field(default_factory=RecommendConfig)
     costs: Costs | None = None

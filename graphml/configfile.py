@@ -15,6 +15,7 @@ from graphml.config import (
     WANTED,
     Costs,
     FraudConfig,
+    RecommendConfig,
     RingConfig,
     SampleConfig,
     Settings,
@@ -116,6 +117,7 @@ SECTIONS: dict[str, type[Any]] = {
     "rings": RingConfig,
     "train": TrainConfig,
     "fraud": FraudConfig,
+    "recommend": RecommendConfig,
     "costs": Costs,
 }
 

@@ -78,6 +78,24 @@ class TreeConfig:
             if not low <= value <= high:
                 raise ConfigError(f"trees.{name} is {value}", hint=f"between {low} and {high}")
 
+    def parameters(self) -> dict[str, Any]:
+        """Return the settings under the library's names."""
+        return {
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.num_leaves,
+            "min_data_in_leaf": self.min_child_samples,
+            "feature_fraction": self.feature_fraction,
+            "bagging_fraction": self.bagging,
+            "bagging_freq": int(self.bagging < 1),
+            "lambda_l2": self.l2,
+            "seed": self.seed,
+            "num_threads": self.threads,
+            "deterministic": True,
+            # By columns the model of drawn groups was another one with other numbers of threads.
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class TreeModel:
@@ -96,6 +114,21 @@ class TreeModel:
     best_round: int
     correction: float
     importances: tuple[float, ...]
+
+    @classmethod
+    def of(cls, booster: Any, *, names: Sequence[str], correction: float = 0.0) -> TreeModel:
+        """Return what LightGBM grew, up to its best round."""
+        best = max(1, booster.best_iteration)
+        gains = np.asarray(booster.feature_importance("gain", best), dtype=np.float64)
+        _log.info("%d trees", best)
+        return cls(
+            names=tuple(names),
+            # What it was grown with is kept in the text; the number of threads is no part of it.
+            text=re.sub(r"\[num_threads: \d+\]\n", "", booster.model_to_string(num_iteration=best)),
+            best_round=best,
+            correction=correction,
+            importances=tuple((gains / max(gains.sum(), 1e-300)).tolist()),
+        )
 
     def predict(self, values: Matrix, *, names: Sequence[str] | None = None) -> Floats:
         """Return the log-odds of 1, float64 [rows].
@@ -236,7 +269,11 @@ def fit_trees(
     rows, sizes = grouped(groups, len(train_y))
     library = lightgbm()
     columns, quiet = [f"c{n}" for n in range(len(names))], {"verbosity": -1}
-    parameters = _parameters(config, len(np.unique(valid_y)) < 2, by_group=sizes is not None)
+    parameters = config.parameters() | {
+        "objective": "binary",
+        "metric": "binary_logloss" if len(np.unique(valid_y)) < 2 else "average_precision",
+        "bagging_by_query": sizes is not None,
+    }
     train_x = without_infinities(train_x if sizes is None else train_x[rows])
     train = library.Dataset(
         train_x, train_y[rows], weight=None if weights is None else weight[rows],
@@ -250,38 +287,8 @@ def fit_trees(
     )  # fmt: skip
     stop = library.early_stopping(config.patience, verbose=False)
     booster = library.train(parameters, train, config.rounds, [valid], callbacks=[stop])
-    best = max(1, booster.best_iteration)
-    gains = np.asarray(booster.feature_importance("gain", best), dtype=np.float64)
-    _log.info("%d trees of at most %d", best, config.rounds)
-    return TreeModel(
-        names=tuple(names),
-        # What it was grown with is kept in the text, and the number of threads is no part of it.
-        text=re.sub(r"\[num_threads: \d+\]\n", "", booster.model_to_string(num_iteration=best)),
-        best_round=best,
-        correction=0.0 if weights is None else log_odds(train_y) - log_odds(train_y, weight),
-        importances=tuple((gains / max(gains.sum(), 1e-300)).tolist()),
-    )
-
-
-def _parameters(config: TreeConfig, one_class: bool, by_group: bool) -> dict[str, Any]:
-    return {
-        "objective": "binary",
-        "metric": "binary_logloss" if one_class else "average_precision",
-        "learning_rate": config.learning_rate,
-        "num_leaves": config.num_leaves,
-        "min_data_in_leaf": config.min_child_samples,
-        "feature_fraction": config.feature_fraction,
-        "bagging_fraction": config.bagging,
-        "bagging_freq": int(config.bagging < 1),
-        "bagging_by_query": by_group,
-        "lambda_l2": config.l2,
-        "seed": config.seed,
-        "num_threads": config.threads,
-        "deterministic": True,
-        # By columns the model of drawn groups was another one with other numbers of threads.
-        "force_row_wise": True,
-        "verbosity": -1,
-    }
+    correction = 0.0 if weights is None else log_odds(train_y) - log_odds(train_y, weight)
+    return TreeModel.of(booster, names=names, correction=correction)
 
 
 def _trees_file(digest: str) -> str:

@@ -199,6 +199,24 @@ def ndcg_at(ranks: Ints, owners: Ints, *, k: int) -> float:
     return float((gain / best[np.minimum(np.bincount(owner), k)]).mean())
 
 
+def map_at(ranks: Ints, owners: Ints, *, k: int) -> float:
+    """Return the mean over members of the average precision of the first ``k``, in [0, 1].
+
+    Divided by the number of items, or by ``k`` if that is less; the arguments are ``recall_at``'s,
+    no two items of a member of one rank below ``k``.
+
+    >>> map_at(np.array([0, 2, 9]), np.array([7, 7, 7]), k=3)
+    0.5555555555555555
+    """
+    _, owner = np.unique(owners, return_inverse=True)
+    order = np.lexsort((ranks, owner))
+    begins = np.searchsorted(owner[order], np.arange(owner.max() + 1))
+    nth = np.empty(len(owner), dtype=np.int64)
+    nth[order] = np.arange(len(owner)) - begins[owner[order]]
+    found = np.bincount(owner, np.where(ranks < k, (nth + 1) / (ranks + 1.0), 0.0))
+    return float((found / np.minimum(np.bincount(owner), k)).mean())
+
+
 def mrr(ranks: Ints, owners: Ints) -> float:
     """Return the mean over members of 1 / (1 + rank) of their first item, in [0, 1]."""
     _, owner = np.unique(owners, return_inverse=True)

@@ -1,0 +1,190 @@
+"""What members buy in four weeks: the recommender beside simple methods, a filter and EASE.
+
+``python -m benchmarks.recommend [--json] [--quick] [--write]``. Needs
+uci-online-retail/onlineretail.csv.gz and complete-journey/transactions_sample.csv.gz and
+products.csv.gz (see their cards under datasets) in ../shared/data or the folder of GRAPHML_DATA.
+All is learned and chosen by what was known four weeks before the end, and asked about the last four
+weeks: every product that was there by then is ranked. ``--quick`` looks at the second shop with one
+moment to learn from.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from benchmarks.common import ROOT, Table, finish, parser, progress
+from benchmarks.processes import peak_rss_mb
+from graphml.config import RecommendConfig
+from graphml.graph.build import Graph, build_graph
+from graphml.recommend.evaluation import LENGTHS, compare, ndcg_of
+from graphml.recommend.filters import FilterConfig, fit_filter
+from graphml.recommend.fitting import ask, bought_after, fit_recommender, moments_of
+from graphml.recommend.history import History
+from graphml.recommend.ranker import LIST, Asked
+from graphml.recommend.recommender import SIMPLE, simple_scores
+from graphml.tables.source import read_source
+from graphml.tables.validate import validate
+from graphml.training.bootstrap import interval
+
+SHOPS = {
+    "uci-online-retail": ("uci-online-retail/onlineretail-sample.csv.gz", "onlineretail.csv.gz"),
+    "complete-journey": ("", ""),
+}
+_EASE_PENALTY = 100.0
+_EASE_PRODUCTS = 6_000
+"""More do not fit: their Gram matrix is inverted."""
+
+
+def source(name: str) -> Path:
+    folder = Path(os.environ.get("GRAPHML_DATA") or ROOT.parent / "shared" / "data") / name
+    if not folder.is_dir():
+        sys.exit(f"no folder {folder}; name the one above it with GRAPHML_DATA")
+    return folder
+
+
+def graph_of(name: str) -> Graph:
+    text = (ROOT / "datasets" / f"{name}.toml").read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as temporary:
+        card = Path(temporary) / f"{name}.toml"
+        sample, whole = SHOPS[name]
+        card.write_text(text.replace(sample, whole) if sample else text, encoding="utf-8")
+        tables, _ = validate(read_source(card, source(name)), now=datetime.now(UTC))
+    return build_graph(tables)
+
+
+def dense_methods(history: History, members: Any) -> dict[str, Any]:
+    """Return the scores of all products for members, by methods that do not need candidates."""
+    bought = history.matrix()
+    bought.data[:] = 1
+    found = {"linear filter": fit_filter(bought, FilterConfig()).scores(bought[members])}
+    kept = np.argsort(-np.bincount(bought.indices, minlength=bought.shape[1]), kind="stable")
+    kept = np.sort(kept[:_EASE_PRODUCTS])
+    some = bought[:, kept]
+    gram = (some.T @ some).toarray().astype(np.float64)
+    gram[np.diag_indices(len(kept))] += _EASE_PENALTY
+    inverse = np.linalg.inv(gram)
+    weights = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    scores = np.full((len(members), bought.shape[1]), -np.inf, np.float32)
+    scores[:, kept] = some[members] @ weights
+    # Its weights of a product for itself are 0; a shop's members come back, so what they had counts.
+    found["EASE (Steck 2019)"] = scores
+    found["EASE, bought before first"] = scores + 1e3 * bought[members].toarray()
+    return found
+
+
+def dense_row(name: str, scores: Any, asked: Asked, wanted: Any, first: Any) -> dict[str, Any]:
+    """Return the row of a method that ranks all products, as ``compare`` would."""
+    top = np.argsort(-scores, axis=1, kind="stable")[:, :LIST]
+    hits = np.take_along_axis(wanted, top, axis=1)
+    gain = hits / np.log2(np.arange(LIST) + 2.0)
+    best = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(LIST) + 2.0))])
+    ndcg = gain.sum(axis=1) / best[np.minimum(asked.wanted, LIST)]
+    apart, every = first - ndcg, np.arange(len(ndcg))
+    low, high = interval(lambda rows, _: float(ndcg[rows].mean()), every, seed=0)
+    below, above = interval(lambda rows, _: float(apart[rows].mean()), every, seed=0)
+    return {
+        "method": name,
+        f"ndcg_at_{LIST}": float(ndcg.mean()),
+        f"ndcg_at_{LIST}_low": low,
+        f"ndcg_at_{LIST}_high": high,
+        f"recall_at_{LIST}": float((hits.sum(axis=1) / asked.wanted).mean()),
+        "above": float(apart.mean()),
+        "above_low": below,
+        "above_high": above,
+        "coverage": len(np.unique(top)) / max(asked.there, 1),
+    }
+
+
+def one_shop(name: str, config: RecommendConfig) -> dict[str, Any]:
+    progress(f"{name}: read")
+    whole = graph_of(name)
+    graph = whole.until(whole.events["time"].max())  # type: ignore[arg-type]
+    start = time.perf_counter()
+    train, valid, test = moments_of(graph, config)
+    fitted = fit_recommender(graph, train, valid, config=config, digests={})
+    seconds = time.perf_counter() - start
+    asked = ask(graph, test, config)
+    made = fitted.recommender
+    told = {made.method: made.scores(asked.names, asked.values)}
+    told |= {method: simple_scores(asked.names, asked.values, method) for method in SIMPLE}
+    rows = compare(asked, told)
+    history = History.of(graph.until(test))
+    members = np.unique(asked.candidates.member)
+    wanted = wanted_of(graph, test, members, config)
+    first = ndcg_of(asked, told[made.method])
+    for method, scores in dense_methods(history, members).items():
+        progress(f"{name}: {method}")
+        rows.append(dense_row(method, scores, asked, wanted, first))
+    return {
+        "data": name, "events": graph.events.height, "members": len(asked.wanted),
+        "products": asked.there, "purchases": int(asked.wanted.sum()), "moment": test.isoformat(),
+        "moments": len(train), "candidates": fitted.train, "valid": dict(fitted.chosen),
+        "methods": rows, "fit_s": seconds, "peak_rss_mb": peak_rss_mb(),
+    }  # fmt: skip
+
+
+def wanted_of(graph: Graph, moment: datetime, members: Any, config: RecommendConfig) -> Any:
+    """Return which product there by a moment each member buys within the horizon, dense."""
+    then = graph.until(moment)
+    member, product = bought_after(graph, then, moment, config.horizon_days)
+    rows = np.isin(member, members)
+    shape = (len(members), len(then.nodes["product"]))
+    place = np.searchsorted(members, member[rows])
+    found = sparse.csr_matrix((np.ones(len(place)), (place, product[rows])), shape=shape)
+    return found.toarray()
+
+
+def table(shop: Mapping[str, Any]) -> Table:
+    rows = []
+    for row in shop["methods"]:
+        own = row["method"] == shop["methods"][0]["method"]
+        rows.append(
+            [
+                row["method"],
+                f"{row['ndcg_at_20']:.4f} ({row['ndcg_at_20_low']:.4f} to {row['ndcg_at_20_high']:.4f})",
+                f"{row['recall_at_20']:.4f}",
+                f"{row['coverage']:.3f}",
+                ""
+                if own
+                else f"{row['above']:+.4f} ({row['above_low']:+.4f} to {row['above_high']:+.4f})",
+            ]
+        )
+    return Table(
+        title=f"On {shop['data']}",
+        text=(
+            f"{shop['events']:,} events. As of {shop['moment']}, four weeks before the end: the "
+            f"{shop['members']:,} members known by then who bought in these weeks any of the "
+            f"{shop['products']:,} products known by then, {shop['purchases']:,} purchases, what they had bought "
+            f"before among them. Learned from {shop['moments']} earlier moments ({shop['candidates']:,} candidates), "
+            "chosen by the four weeks before the moment. Means over members; 95 % intervals of bootstrap samples "
+            "of members, for the difference on the same samples for both methods. Coverage: share of the "
+            f"products on any list. Training took {shop['fit_s']:.0f} s, peak memory {shop['peak_rss_mb']:.0f} MB."
+        ),
+        columns=("method", "NDCG@20", "recall@20", "coverage", "the first is above by"),
+        rows=rows,
+    )  # fmt: skip
+
+
+def main() -> int:
+    options = parser("recommend", __doc__).parse_args()
+    config = RecommendConfig(moments=1) if options.quick else RecommendConfig()
+    names = list(SHOPS)[1:] if options.quick else list(SHOPS)
+    shops = [one_shop(name, config) for name in names]
+    first, *further = [table(shop) for shop in shops]
+    figures = {"shops": shops, "list_lengths": list(LENGTHS)}
+    return finish("recommend", options, figures, first, seed=config.seed, further=further)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

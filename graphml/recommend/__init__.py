@@ -1,0 +1,1 @@
+"""Products for members: what to show whom, and why."""

@@ -1,0 +1,165 @@
+"""Which products are considered for a member: those that some source names first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from graphml.recommend.covisits import LAGS, Baskets, following
+from graphml.recommend.highest import highest
+from graphml.recommend.history import History
+
+Ints = NDArray[np.int64]
+Matrix = NDArray[np.float32]
+
+_BLOCK = 1_024
+"""Members at once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Candidates:
+    """Products considered for members, by member and then by product.
+
+    Attributes:
+        owner: Place of the member among those asked about, int64 [candidates], sorted.
+        member, product: Dense ids, int64 [candidates].
+        values: float32 [candidates, columns], by ``Sources.columns``: each source's score, 0 for
+            what it does not name, and the rank of the score among the member's candidates.
+    """
+
+    owner: Ints
+    member: Ints
+    product: Ints
+    values: Matrix
+
+    def only(self, rows: Ints) -> Candidates:
+        """Return some of the candidates, in their order."""
+        return Candidates(
+            owner=self.owner[rows],
+            member=self.member[rows],
+            product=self.product[rows],
+            values=self.values[rows],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Sources:
+    """What names products, by one moment.
+
+    Attributes:
+        rows: What each source looks up, CSR float32 [members, products], by its name.
+        links: How it goes on from there, CSR float32 [products, products]; itself if ``None``.
+        popular: A score for each product, float32 [products], by the name of its source.
+    """
+
+    rows: Mapping[str, Any]
+    links: Mapping[str, Any]
+    popular: Mapping[str, Matrix]
+
+    @classmethod
+    def of(cls, history: History, *, neighbours: Any) -> Sources:
+        """Return the sources of a history.
+
+        Args:
+            history: By one moment.
+            neighbours: Products like each product, CSR float32 [products, products].
+        """
+        baskets = Baskets.of(history)
+        faded = history.matrix(timedelta(days=90))
+        last = _last(baskets, history.shape[0])
+        links: dict[str, Any] = {
+            "own": None,
+            "together": following(baskets, lag=0),
+            "next": following(baskets, lag=1),
+            "later": sum(following(baskets, lag=lag) for lag in range(2, LAGS + 1)),
+        }
+        links["similar"] = neighbours
+        rows = {"own": faded, "together": last, "next": last, "later": last, "similar": faded}
+        popular = {
+            f"popular_{days}": np.asarray(history.matrix(timedelta(days=days)).sum(axis=0))
+            .ravel()
+            .astype(np.float32)
+            for days in (7, 30)
+        }
+        return cls(rows=rows, links=links, popular=popular)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of candidates."""
+        names = (*self.rows, *self.popular)
+        return tuple(f"{kind}.{name}" for kind in ("score", "rank") for name in names)
+
+    def candidates(self, members: Ints, *, each: int) -> Candidates:
+        """Return at most ``each`` products of each source for each member.
+
+        Args:
+            members: Dense ids, int64 [members].
+            each: At least 1.
+        """
+        width = len(self.columns)
+        blocks = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, width), np.float32))]
+        for start in range(0, len(members), _BLOCK):
+            blocks.append(self._block(members[start : start + _BLOCK], start, each))
+        owner, product, values = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+        return Candidates(owner=owner, member=members[owner], product=product, values=values)
+
+    def _block(self, members: Ints, start: int, each: int) -> tuple[Ints, Ints, Matrix]:
+        products = next(iter(self.popular.values())).shape[0]
+        named, scored = [], []
+        for name, rows in self.rows.items():
+            block = rows[members]
+            link = self.links[name]
+            found = (block if link is None else block @ link).tocsr()
+            found.sort_indices()
+            scored.append(found)
+            named.append(highest(found, each)[:2])
+        owner = np.arange(len(members))
+        for scores in self.popular.values():
+            best = np.argsort(-scores, kind="stable")[: min(each, len(scores))]
+            best = best[scores[best] > 0]
+            named.append((np.repeat(owner, len(best)), np.tile(best, len(members))))
+        keys = np.unique(np.concatenate([who * products + what for who, what in named]))
+        who, what = keys // products, keys % products
+        columns = [_looked_up(found, who, what) for found in scored]
+        columns += [scores[what] for scores in self.popular.values()]
+        ranks = [_rank(who, column) for column in columns]
+        return who + start, what, np.column_stack([*columns, *ranks]).astype(np.float32)
+
+
+def _last(baskets: Baskets, members: int) -> Any:
+    """Return the products of each member's last basket, CSR float32 [members, products]."""
+    after = np.searchsorted(baskets.member, np.arange(members), side="right")
+    some = np.flatnonzero(np.bincount(baskets.member, minlength=members))
+    pick = sparse.csr_matrix(
+        (np.ones(len(some), np.float32), (some, after[some] - 1)),
+        shape=(members, len(baskets.member)),
+    )
+    return (pick @ baskets.lines).tocsr()
+
+
+def _looked_up(found: Any, who: Ints, what: Ints) -> Matrix:
+    owner = np.repeat(np.arange(found.shape[0], dtype=np.int64), np.diff(found.indptr))
+    keys = owner * found.shape[1] + found.indices
+    result = np.zeros(len(who), np.float32)
+    if len(keys):
+        asked = who * found.shape[1] + what
+        place = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
+        same = keys[place] == asked
+        result[same] = found.data[place[same]]
+    return result
+
+
+def _rank(who: Ints, column: Matrix) -> Matrix:
+    """Return the rank by member, from 0; NaN where a source says nothing."""
+    order = np.lexsort((-column, who))
+    begins = np.searchsorted(who, who[order])
+    ranks = np.empty(len(who), np.float32)
+    ranks[order] = np.arange(len(who)) - begins
+    ranks[column <= 0] = np.nan
+    return ranks

@@ -1,0 +1,103 @@
+"""How good lists are on what members bought after, beside simple methods on the same members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphml.recommend.ranker import LIST, Asked
+from graphml.training.bootstrap import interval
+from graphml.training.metrics import map_at, mrr, ndcg_at, recall_at
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+LENGTHS = (5, 10, 20)
+_MISSED = 1 << 40
+"""Rank of what is on no list."""
+
+
+def ranks_of(asked: Asked, scores: Floats) -> tuple[Ints, Ints]:
+    """Return the rank of each product that members bought, from 0, and whose it is.
+
+    What was no candidate comes far below all lists; of equal scores the lower product is first.
+
+    Args:
+        asked: As of one moment.
+        scores: Of its candidates, float64 [candidates].
+    """
+    found = asked.candidates
+    order = np.lexsort((found.product, -scores, found.owner))
+    begins = np.searchsorted(found.owner, np.arange(len(asked.wanted)))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order)) - begins[found.owner[order]]
+    hit = np.flatnonzero(asked.bought)
+    missed = asked.wanted - np.bincount(found.owner[hit], minlength=len(asked.wanted))
+    owner = np.concatenate([found.owner[hit], np.repeat(np.arange(len(missed)), missed)])
+    ranks = np.concatenate([rank[hit], np.full(missed.sum(), _MISSED)])
+    return ranks, owner
+
+
+def ndcg_of(asked: Asked, scores: Floats) -> Floats:
+    """Return each member's NDCG of a list of 20, float64 [members]."""
+    ranks, owner = ranks_of(asked, scores)
+    gain = np.bincount(owner, np.where(ranks < LIST, 1 / np.log2(ranks + 2.0), 0.0))
+    best = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(LIST) + 2.0))])
+    result: Floats = gain / best[np.minimum(asked.wanted, LIST)]
+    return result
+
+
+def compare(asked: Asked, methods: Mapping[str, Floats], *, seed: int = 0) -> list[dict[str, Any]]:
+    """Return a row for each method, the first of them beside all others.
+
+    Recall, NDCG and MAP of lists of 5, 10 and 20 and the reciprocal rank of the first hit, means
+    over members; ``coverage``: the share of the shop's products on any list of 20; ``novelty``: the
+    mean surprise, in bits, that a random purchase of the last 30 days was of a listed product;
+    ``above``: how much the first method's NDCG of 20 is above this one's. Intervals are 95 % of
+    bootstrap samples of members, those of ``above`` on the same samples for both.
+
+    Args:
+        asked: As of one moment; all its members bought something.
+        methods: Scores of the candidates, by the method's name.
+        seed: Of the bootstrap.
+    """
+    ndcg = {name: ndcg_of(asked, scores) for name, scores in methods.items()}
+    first, members = next(iter(ndcg)), np.arange(len(asked.wanted))
+    rows = []
+    for name, scores in methods.items():
+        ranks, owner = ranks_of(asked, scores)
+        row: dict[str, Any] = {"method": name}
+        for k in reversed(LENGTHS):
+            row[f"ndcg_at_{k}"] = ndcg_at(ranks, owner, k=k)
+            row[f"recall_at_{k}"] = recall_at(ranks, owner, k=k)
+            row[f"map_at_{k}"] = map_at(ranks, owner, k=k)
+        row["mrr"] = mrr(ranks, owner)
+        bounds = _mean_interval(ndcg[name], members, seed)
+        row[f"ndcg_at_{LIST}_low"], row[f"ndcg_at_{LIST}_high"] = bounds
+        apart = ndcg[first] - ndcg[name]
+        row["above"] = float(apart.mean())
+        row["above_low"], row["above_high"] = _mean_interval(apart, members, seed)
+        row |= _variety(asked, scores)
+        row["members"] = len(members)
+        rows.append(row)
+    return rows
+
+
+def _mean_interval(values: Floats, members: Ints, seed: int) -> tuple[float, float]:
+    return interval(lambda rows, _: float(values[rows].mean()), members, seed=seed)
+
+
+def _variety(asked: Asked, scores: Floats) -> dict[str, float]:
+    found = asked.candidates
+    order = np.lexsort((found.product, -scores, found.owner))
+    begins = np.searchsorted(found.owner, np.arange(len(asked.wanted)))
+    listed = order[np.arange(len(order)) - begins[found.owner[order]] < LIST]
+    sold = asked.sold[found.product[listed]]
+    share = (sold + 1) / (asked.sold.sum() + asked.there)
+    return {
+        "coverage": len(np.unique(found.product[listed])) / max(asked.there, 1),
+        "novelty": float(-np.log2(share).mean()) if len(listed) else float("nan"),
+    }

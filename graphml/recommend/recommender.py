@@ -1,0 +1,198 @@
+"""The recommender that ships: sources of candidates and the ranker that orders them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphml.config import RecommendConfig
+from graphml.errors import ConfigError, UsageError, one_line
+from graphml.graph.build import Graph
+from graphml.recommend.candidates import Candidates, Sources
+from graphml.recommend.features import Known
+from graphml.recommend.history import History
+from graphml.recommend.similar import similar
+from graphml.results import parse_time, time_text
+from graphml.store.files import clear_errors, replace_file
+from graphml.tabular.trees import TreeModel
+
+CARD = "recommender.json"
+FORMAT = 1
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Shelf:
+    """What a shop can recommend at one moment.
+
+    Attributes:
+        history: By the moment, without the events of members left out.
+        known: Of members and products.
+        sources: Of candidates.
+    """
+
+    history: History
+    known: Known
+    sources: Sources
+
+    @classmethod
+    def of(cls, graph: Graph, *, without: NDArray[np.bool_] | None = None) -> Shelf:
+        """Return what is known of a graph that ``Graph.until`` made.
+
+        Args:
+            graph: As of a moment.
+            without: Members whose events do not count, bool [members].
+        """
+        history = History.of(graph, without)
+        return cls(
+            history=history,
+            known=Known.of(history),
+            sources=Sources.of(history, neighbours=similar(history)),
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns of ``described``."""
+        return (*self.sources.columns, *self.known.names)
+
+    def described(self, members: Ints, *, each: int) -> tuple[Candidates, Matrix]:
+        """Return candidates of members, dense ids, and all that a ranker is told of them."""
+        found = self.sources.candidates(members, each=each)
+        told = self.known.describe(found.member, found.product)
+        return found, np.column_stack([found.values, told])
+
+
+# What is not learned: the order by one column, and what breaks its ties.
+SIMPLE: Mapping[str, tuple[str, str | None]] = {
+    "popular": ("score.popular_30", None),
+    "bought before, then popular": ("pair.baskets", "score.popular_30"),
+    "bought lately, then popular": ("score.own", "score.popular_30"),
+    "bought by the same members": ("score.similar", "score.popular_30"),
+    "next in baskets": ("score.next", "score.popular_30"),
+}
+"""Methods without training, by name: the column that orders, and the one for ties."""
+
+
+def simple_scores(names: tuple[str, ...], values: Matrix, method: str) -> Floats:
+    """Return the scores of a method of ``SIMPLE``, float64 [candidates].
+
+    The order of a member's candidates does not depend on the others that are scored.
+    """
+    first, second = SIMPLE[method]
+    column = np.nan_to_num(values[:, names.index(first)])
+    scores: Floats = column.astype(np.float64)
+    if second is not None:
+        ties, tie = np.unique(np.nan_to_num(values[:, names.index(second)]), return_inverse=True)
+        # Less than to the next number of float32, so that no tie outweighs a difference.
+        scores += np.spacing(column).astype(np.float64) * (tie / (len(ties) + 1))
+    return scores
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recommender:
+    """Which products members buy next, and in which order.
+
+    Attributes:
+        method: ``ranker``, or a method of ``SIMPLE`` where that did better on validation.
+        ranker: ``None`` where the method is simple.
+        config: How it was trained.
+        trained_until: Last moment that training knew.
+        chosen_until: Last moment that validation knew.
+        digests: Of settings and data.
+    """
+
+    method: str
+    ranker: TreeModel | None
+    config: RecommendConfig
+    trained_until: datetime
+    chosen_until: datetime
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What runs and lists carry: a digest of all that made it."""
+        made = "".join(self.digests.get(key, "") for key in ("settings", "data"))
+        return f"recommend-{made[:8]}{made[16:24]}"
+
+    @property
+    def horizon(self) -> timedelta:
+        """How far ahead it was taught to look."""
+        return timedelta(days=self.config.horizon_days)
+
+    def scores(self, names: tuple[str, ...], values: Matrix) -> Floats:
+        """Return the scores of described candidates, float64 [candidates]: higher comes first.
+
+        Raises:
+            UsageError: The columns are not those that the ranker knows.
+        """
+        if self.ranker is None:
+            return simple_scores(names, values, self.method)
+        return self.ranker.predict(values, names=names)
+
+    def save(self, folder: Path) -> None:
+        """Write the model into ``folder``, ``recommender.json`` last.
+
+        Raises:
+            StoreError: The disk is full.
+            StorePermissionError: The folder may not be written.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.ranker is not None:
+            self.ranker.save(folder / "ranker")
+        about = {
+            "format": FORMAT,
+            "name": self.name,
+            "method": self.method,
+            "config": asdict(self.config),
+            "trained_until": time_text(self.trained_until),
+            "chosen_until": time_text(self.chosen_until),
+            "digests": dict(self.digests),
+            "ranker": self.ranker.digest if self.ranker else None,
+        }
+        with clear_errors(folder):
+            replace_file(folder / CARD, json.dumps(about, indent=1).encode())
+
+    @classmethod
+    def load(cls, folder: Path) -> Recommender:
+        """Return what ``save`` wrote.
+
+        Raises:
+            UsageError: ``folder`` holds no recommender, or a damaged one.
+        """
+        try:
+            about = json.loads((folder / CARD).read_text(encoding="utf-8"))
+            if about["format"] != FORMAT:
+                raise UsageError(f"{folder} is of another format", hint="train again")
+            ranker = TreeModel.load(folder / "ranker") if about["ranker"] else None
+            if (ranker.digest if ranker else None) != about["ranker"]:
+                raise ValueError("the ranker is of another training, which did not end")
+            if about["method"] not in (SIMPLE if ranker is None else ("ranker",)):
+                raise ValueError(f"no method {about['method']!r}")
+            if not all(isinstance(one, str) for one in dict(about["digests"]).values()):
+                raise ValueError("its digests are no text")
+            return cls(
+                method=about["method"],
+                ranker=ranker,
+                config=RecommendConfig(**about["config"]),
+                trained_until=parse_time(about["trained_until"]),
+                chosen_until=parse_time(about["chosen_until"]),
+                digests=dict(about["digests"]),
+            )
+        except FileNotFoundError as error:
+            raise UsageError(
+                f"no recommender in {folder}", hint="graphml train recommend --out writes one"
+            ) from error
+        except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
+            raise UsageError(
+                f"{folder / CARD} is damaged: {one_line(error)}",
+                hint="train again into another folder",
+            ) from error
