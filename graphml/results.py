@@ -253,6 +253,7 @@ class Report:
         first, last: Moments of the first and the last of them.
         operating: What one threshold does, by name, bounds as in ``rows``; ``None`` without one.
         segments: What it does in each segment: ``column``, ``segment``, then counts and shares.
+        notes: What has to be known to read the figures, a line each.
     """
 
     task: str
@@ -263,6 +264,7 @@ class Report:
     last: datetime
     operating: Mapping[str, Any] | None = None
     segments: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON; what was not measured at a threshold is not in it."""
@@ -276,4 +278,6 @@ class Report:
         }
         if self.operating is not None:
             found |= {"operating": dict(self.operating), "segments": list(self.segments)}
+        if self.notes:
+            found["notes"] = list(self.notes)
         return found

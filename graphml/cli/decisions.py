@@ -13,7 +13,7 @@ from graphml.cli import options
 from graphml.cli.explain import stored_notes
 from graphml.cli.progress import count, progress, say
 from graphml.cli.ringmodel import ModelOption, ring_model
-from graphml.errors import UsageError
+from graphml.errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from graphml.pipeline import Decided
@@ -78,8 +78,8 @@ def _told(decided: Decided, *, dry_run: bool) -> Iterator[str]:
         yield from stored_notes(decided.found)
     decision, labels = decided.decision, decided.labels.labels.height
     text = (
-        f"{'would keep' if dry_run else 'kept'}: {decision.unit} {decision.id} "
-        f"{decision.verdict}ed by {decision.by}, as {count(labels, 'label')}"
+        f"{'would keep' if dry_run else 'kept'}: {decision.unit} {one_line(decision.id, 60)} "
+        f"{decision.verdict}ed by {one_line(decision.by, 60)}, as {count(labels, 'label')}"
     )
     if decided.found:
         members = len(decided.found.ring.members)

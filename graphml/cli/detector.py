@@ -40,12 +40,14 @@ def train_blend(
 ) -> None:
     """Train a fraud detector on a store and print its report."""
     from graphml.pipeline.fraud import detector_labels, shown, train_detector
+    from graphml.pipeline.labelnotes import warn_of_labels
     from graphml.pipeline.reading import stored_graph
     from graphml.store.connect import connect
 
     with progress(quiet=quiet), connect(url, read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
         if dry_run:
+            warn_of_labels(source, moment)
             tables, _ = stored_graph(source, moment)
             labels = detector_labels(tables, config, as_of=moment)[0]["train"]
             accused = int(labels.rows["y"].sum())
@@ -74,10 +76,16 @@ def load_model(folder: Path, *, device: str) -> FraudDetector | GraphModel:
     """
     from graphml.fraud.detector import FraudDetector
     from graphml.pipeline.fraud import is_detector
+    from graphml.pipeline.orders import is_of_orders
     from graphml.training.model import GraphModel
 
     if is_detector(folder):
         return FraudDetector.load(folder, device=device)
+    if is_of_orders(folder):
+        raise UsageError(
+            f"{folder} is a model of orders",
+            hint="graphml score fraud --unit order, or graphml explain order ID",
+        )
     return GraphModel.load(folder, device=device)
 
 

@@ -16,6 +16,7 @@ from graphml.cli.output import require_writable, text_table, write_whole
 from graphml.cli.progress import progress, say
 from graphml.cli.ringmodel import ring_model
 from graphml.cli.rings import ring_record
+from graphml.cli.verdicts import verdict_line
 from graphml.errors import UsageError, one_line
 from graphml.results import time_text
 
@@ -121,8 +122,8 @@ def _text(ring: Ring, decisions: Sequence[Decision], format_: str) -> str:
         record = ring_record(ring, verdicts_on([ring], decisions))
         indent = 1 if format_ == "json" else None
         return json.dumps(record, ensure_ascii=False, indent=indent) + "\n"
-    decided = [decision for decision in decisions if decision.id == ring.ring_id]
-    return "\n".join([*_story(ring), *map(_verdict, decided)]) + "\n"
+    decided = [one for one in decisions if (one.unit, one.id) == ("ring", ring.ring_id)]
+    return "\n".join([*_story(ring), *map(verdict_line, decided)]) + "\n"
 
 
 def _story(ring: Ring) -> Iterator[str]:
@@ -155,11 +156,6 @@ def _story(ring: Ring) -> Iterator[str]:
     yield from _reasons("why", ring.evidence)
     yield from _reasons("what speaks against it", ring.counter_evidence)
     yield f"as of {ring.as_of.isoformat()}; a score is a rank from 0 to 1, a surprise −ln p by chance"
-
-
-def _verdict(decision: Decision) -> str:
-    said = f": {one_line(decision.reason, 300)}" if decision.reason else ""
-    return f"{decision.verdict}ed by {one_line(decision.by, 60)} on {decision.time:%Y-%m-%d %H:%M} UTC{said}"
 
 
 def _reasons(heading: str, evidence: tuple[Evidence, ...]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from graphml.cli.detector import load_model
 from graphml.cli.models import models_of
 from graphml.cli.output import require_writable, write_whole
 from graphml.cli.progress import progress
+from graphml.cli.verdicts import decisions_on, verdict_line, with_verdict
 from graphml.errors import UsageError, one_line
 from graphml.results import time_text
 
@@ -55,8 +56,10 @@ def explain_a_member(
             )
         capacity = options.settings().fraud.capacity
         explained = explain_stored(source, model, member_id, as_of=moment, capacity=capacity)
+        decided = decisions_on(source, "member", member_id)
     heading = f"{one_line(explained.member_id, 60)}  {verdict(explained)}"
-    print_explanation(explained.to_json(), [heading, *story(explained)], format_, out)
+    lines = [heading, *story(explained), *map(verdict_line, decided)]
+    print_explanation(with_verdict(explained.to_json(), decided), lines, format_, out)
 
 
 def require_format(format_: str, unit: str) -> None:
@@ -88,12 +91,13 @@ def print_explanation(
 
 
 def verdict(explained: Explanation) -> str:
-    """Return the score in words, and whether it is flagged."""
-    flagged = "flagged" if explained.flagged else "not flagged"
-    return (
-        f"score {explained.score:.3f} ({explained.score_kind})  "
-        f"{flagged} from {explained.threshold:.3f} on"
-    )
+    """Return the score in words, and whether it is flagged, where anything says so."""
+    score = f"score {explained.score:.3f} ({explained.score_kind})"
+    if explained.threshold is None:
+        return score
+    if explained.flagged:
+        return f"{score}  flagged from {explained.threshold:.3f} on"
+    return f"{score}  not flagged (flagging starts at {explained.threshold:.3f})"
 
 
 def story(explained: Explanation) -> Iterator[str]:
@@ -120,7 +124,9 @@ def story(explained: Explanation) -> Iterator[str]:
 
 
 def _clearing(explained: Explanation) -> str:
-    if explained.score < explained.threshold:
+    if explained.threshold is None:
+        return "nothing to compare with: none came in in the four weeks up to --as-of"
+    if not explained.flagged:
         return "it is not flagged"
     found = explained.counterfactual
     if found is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,7 @@ from graphml.cli.allowing import require_known_types
 from graphml.config import RingConfig, Settings
 from graphml.configfile import load_settings
 from graphml.errors import NothingToDoError, UsageError
+from graphml.results import time_text
 
 if TYPE_CHECKING:
     from graphml.store.base import GraphStore
@@ -57,6 +58,9 @@ OutOption = Annotated[
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and stop.")]
+_TOLERANCE = timedelta(days=1)
+"""As much later than now an event may be, too: clocks differ."""
+
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
@@ -108,12 +112,18 @@ def as_of_or_last(store: GraphStore, option: str | None) -> datetime:
 
     Raises:
         NothingToDoError: The store holds no event.
+        UsageError: ``--as-of`` is later than tomorrow and the last event: nobody knows that yet.
     """
     given = moment("--as-of", option)
     last = store.summary().last
     if last is None:
         raise NothingToDoError(
             f"no events in {store.url}", hint="graphml load SOURCE, or graphml demo"
+        )
+    now = datetime.now(UTC)
+    if given is not None and given > max(now + _TOLERANCE, last):
+        raise UsageError(
+            f"--as-of {time_text(given)} has not come yet", hint=f"--as-of {now:%Y-%m-%dT%H:%M:%SZ}"
         )
     return given or last
 

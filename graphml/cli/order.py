@@ -11,6 +11,7 @@ from graphml.cli.member import print_explanation, require_format, story, verdict
 from graphml.cli.models import models_of
 from graphml.cli.output import require_writable
 from graphml.cli.progress import progress
+from graphml.cli.verdicts import decisions_on, verdict_line, with_verdict
 from graphml.errors import one_line
 from graphml.results import time_text
 
@@ -45,7 +46,9 @@ def explain_an_order(
         explained = explain_stored_order(
             source, folder or models_of(url, None) / "orders", id_, unit=unit, as_of=moment
         )
-    print_explanation(explained.to_json(), list(_story(explained)), format_, out)
+        decided = decisions_on(source, "order", explained.order_id)
+    lines = [*_story(explained), *map(verdict_line, decided)]
+    print_explanation(with_verdict(explained.to_json(), decided), lines, format_, out)
 
 
 def _story(explained: OrderExplanation) -> Iterator[str]:
@@ -55,4 +58,4 @@ def _story(explained: OrderExplanation) -> Iterator[str]:
     yield from story(explained.why)
     if explained.seen:
         until = time_text(explained.known_until)
-        yield f"the model knows what happened until {until}, after it: it may have learned from it"
+        yield f"the model was trained on data up to {until}, after it: it may have learned from it"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from graphml.cli import options
 from graphml.cli.output import print_rows, print_scores
 from graphml.cli.progress import progress, say
+from graphml.cli.scoring import say_equals
 from graphml.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def train_units(
     quiet: bool,
 ) -> None:
     """Train a model of orders and reviews on a store and print its report."""
+    from graphml.pipeline.keeping import MODEL_CARD
+    from graphml.pipeline.labelnotes import warn_of_labels
     from graphml.pipeline.orders import order_parts, train_orders
     from graphml.pipeline.reading import stored_graph
     from graphml.store.connect import connect
@@ -46,12 +49,14 @@ def train_units(
     with progress(quiet=quiet), connect(url, read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
         if dry_run:
+            warn_of_labels(source, moment)
             tables, _ = stored_graph(source, moment)
             count = len(order_parts(tables, as_of=moment)[0]["train"])
             say(f"would train on {count} orders and reviews into {folder}", quiet=quiet)
             return
         trained = train_orders(source, config, as_of=moment, folder=folder)
-    say(f"model {trained.manifest.model} in {folder}", quiet=quiet)
+    card = folder / MODEL_CARD
+    say(f"model {trained.manifest.model} in {folder}; its card: {card}", quiet=quiet)
     print_rows(trained.report.rows, format_, None)
 
 
@@ -74,8 +79,11 @@ def score_units(
 
     with progress(quiet=quiet), connect(url, read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
+        costs = options.settings().costs
         rows = score_orders(
             source, folder, unit=unit, as_of=moment, explained=min(explained, top or explained),
-            costs=options.settings().costs, reviews=reviews,
+            costs=costs, reviews=reviews,
         )  # fmt: skip
+    if reviews is not None:
+        say_equals(rows, costs, quiet=quiet)
     print_scores(rows, top=top, format_=format_, out=out)

@@ -72,6 +72,8 @@ def _render(
         return (json.dumps(list(records), ensure_ascii=False, indent=1) + "\n").encode()
     if format_ == "jsonl":
         return "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records).encode()
+    if not columns and format_ != "parquet":
+        return b""
     cells = [[value(record) for value in columns.values()] for record in records]
     if format_ == "table":
         return _fitted(text_table(list(columns), cells)).encode()
@@ -94,10 +96,24 @@ def _frame_bytes(headings: list[str], cells: list[list[Any]], format_: str) -> b
     frame = pl.DataFrame(cells, schema=headings, orient="row", infer_schema_length=None)
     buffer = io.BytesIO()
     if format_ == "csv":
-        frame.write_csv(buffer)
+        frame.with_columns(map(_harmless, frame.iter_columns())).write_csv(buffer)
     else:
         frame.write_parquet(buffer)
     return buffer.getvalue()
+
+
+def _harmless(column: pl.Series) -> pl.Series:
+    """Return a column of which a spreadsheet runs no text as a formula: a quote stands before it.
+
+    An id is anybody's to choose, and ``=cmd|'/C calc'!A0`` runs a program where one opens the file
+    (OWASP, CSV injection). Numbers stay as they are.
+    """
+    import polars as pl
+
+    if column.dtype != pl.String:
+        return column
+    runs = column.str.contains(r"^[=+\-@\t\r]").fill_null(value=False)
+    return ("'" + column).zip_with(runs, column).alias(column.name)
 
 
 def text_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

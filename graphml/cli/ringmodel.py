@@ -66,7 +66,7 @@ def ring_model(
     known = known_until(detector)
     if not given and known > moment:
         say(
-            f"rings from structure alone: {detector.name} knows what happened until {time_text(known)}",
+            f"rings from structure alone: {detector.name} was trained on data up to {time_text(known)}",
             quiet=quiet,
         )
         return None

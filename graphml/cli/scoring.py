@@ -12,6 +12,9 @@ from graphml.cli.output import print_scores
 from graphml.cli.progress import progress, say
 
 if TYPE_CHECKING:
+    import polars as pl
+
+    from graphml.config import Costs
     from graphml.fraud.decisions import Capacity
 
 
@@ -62,4 +65,15 @@ def score_members(
         say(scored.drift.told(), quiet=quiet)
     if write and dry_run:
         say(f"would publish {len(scores.ids)} scores", quiet=quiet)
+    if reviews is not None:
+        say_equals(rows, settings.costs, quiet=quiet)
     print_scores(rows, top=top, format_=format_, out=out)
+
+
+def say_equals(rows: pl.DataFrame, costs: Costs | None, *, quiet: bool) -> None:
+    """Say how many are like the last one held, and are not held: chance would do as well there."""
+    from graphml.fraud.decisions import equals_not_held
+
+    if count := equals_not_held(rows, costs=costs):
+        same = "score and exposure" if costs is not None else "score"
+        say(f"{count} more have the same {same} as one held; of equals the first are", quiet=quiet)

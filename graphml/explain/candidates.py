@@ -156,8 +156,7 @@ def _of_code(
     company: Company,
 ) -> Iterator[Candidate]:  # fmt: skip
     assert lead.code is not None
-    assert lead.reason is not None
-    stem = lead.reason.format(value=values[lead.name])
+    stem = lead.worded(values[lead.name])
     of = Candidate(code=lead.code, text=stem, removal=Removal(), columns=columns, stem=stem)
     types = [_TYPE[relation] for relation in lead.relations if relation in _TYPE]
     if lead.group == "order":

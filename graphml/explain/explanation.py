@@ -99,7 +99,7 @@ class Explanation:
         score_kind: As the scores that it explains.
         as_of: The last moment known.
         model: Whose score.
-        threshold: From which on a member is flagged.
+        threshold: From which on a member is flagged; ``None`` where nothing says so.
         reasons: At most four, the largest fall first, no code twice; none for who is not flagged
             and gives no reason.
         counterfactual: ``None`` for who is not flagged, and where no set of ties clears.
@@ -111,15 +111,15 @@ class Explanation:
     score_kind: ScoreKind
     as_of: datetime
     model: str | None
-    threshold: float
+    threshold: float | None
     reasons: tuple[Reason, ...]
     counterfactual: Counterfactual | None
     against: tuple[Against, ...]
 
     @property
-    def flagged(self) -> bool:
-        """Whether the score reaches the threshold."""
-        return self.score >= self.threshold
+    def flagged(self) -> bool | None:
+        """Whether the score reaches the threshold; ``None`` without one."""
+        return None if self.threshold is None else self.score >= self.threshold
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON knows it; ids are those of the tables, whatever is in them."""

@@ -18,6 +18,7 @@ from graphml.explain.worlds import Removal
 from graphml.graph.build import Graph
 from graphml.results import ScoreKind
 from graphml.rings.membership import Membership
+from graphml.rings.wording import number
 from graphml.tables.frames import require_utc
 from graphml.tabular.aggregates import AGGREGATES
 from graphml.tabular.flags import Flags, known_flags
@@ -106,7 +107,7 @@ def speaking_against(rescorer: Rescorer, before: Outcome, told: Floats) -> Itera
     for name, lowers in zip(trees.names if trees else (), (-told).tolist(), strict=True):
         value = float(before.values[rescorer.names.index(name)])
         if name in AGGREGATES and not np.isnan(value):
-            text = f"{name.replace('_', ' ')} is {value:,.6g}: {AGGREGATES[name].definition}"
+            text = f"{name.replace('_', ' ')} is {number(value)}: {AGGREGATES[name].definition}"
             found.append(Against(code=name.upper(), text=text, lowers=lowers))
     found = [one for one in found if one.lowers >= _LEAST_AGAINST]
     yield from sorted(found, key=lambda one: (-one.lowers, one.code))[:_MOST_AGAINST]

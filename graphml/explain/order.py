@@ -16,6 +16,7 @@ from graphml.explain.reasons import tested_reasons
 from graphml.explain.rescoring import Scorer
 from graphml.explain.worlds import Removal
 from graphml.fraud.order_columns import OrderColumns
+from graphml.results import ScoreKind
 from graphml.rings.wording import moment
 from graphml.tabular.flags import Flags, known_flags
 
@@ -26,6 +27,7 @@ class OrderExplanation:
 
     Attributes:
         id, unit, event_id: As ``score`` prints them.
+        order_id: Of the order, or of the review's; ``None`` where there is none.
         exposure, currency: What it is about.
         known_until: Until when the model knows what happened, its choice included; an order by
             then is one that it may have learned from.
@@ -34,6 +36,7 @@ class OrderExplanation:
 
     id: str
     unit: str
+    order_id: str | None
     event_id: str
     exposure: float
     currency: str | None
@@ -63,8 +66,9 @@ def explain_order(
     row: int,
     *,
     scorer: Scorer,
-    threshold: float,
+    threshold: float | None,
     flags: Flags | None = None,
+    score_kind: ScoreKind = "probability",
 ) -> Explanation:
     """Return why an order or review has the score it had when it came in, and what would change it.
 
@@ -77,8 +81,10 @@ def explain_order(
         columns: Of a graph; best with ``keep``, where several are explained.
         row: In its events, of an order's first purchase or a review.
         scorer: Asked with the columns of ``OrderColumns``.
-        threshold: From which score on an order is flagged.
+        threshold: From which score on an order is flagged; ``None`` tells of no flag and of nothing
+            that would clear it.
         flags: Who is known to be fraudulent since when; the graph's labels if omitted.
+        score_kind: What the score is called.
     """
     graph = columns.graph
     member = int(graph.events["member"][row])
@@ -93,12 +99,14 @@ def explain_order(
     return Explanation(
         member_id=graph.nodes["member"].keys[member],
         score=before.score,
-        score_kind="probability",
+        score_kind=score_kind,
         as_of=moment(around.moment),
         model=scorer.name,
         threshold=threshold,
         reasons=tested_reasons(rescorer, before, told, now, more=more),
-        counterfactual=counterfactual(rescorer, threshold=threshold),
+        counterfactual=(
+            None if threshold is None else counterfactual(rescorer, threshold=threshold)
+        ),
         against=(
             *order_doubts(now, around, member=member),
             *speaking_against(rescorer, before, told),

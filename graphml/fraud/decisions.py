@@ -26,7 +26,7 @@ from graphml.config import Costs
 from graphml.errors import ConfigError, NothingToDoError, UsageError
 
 __all__ = [
-    "DECISIONS", "Capacity", "Costs", "Decision", "decide", "expected_cost",
+    "DECISIONS", "Capacity", "Costs", "Decision", "decide", "equals_not_held", "expected_cost",
     "threshold_for_capacity", "threshold_for_costs", "with_decision",
 ]  # fmt: skip
 
@@ -72,7 +72,7 @@ class Capacity:
         if (self.count is None) == (self.share is None):
             raise ConfigError("a capacity is a count or a share", hint="name one of the two")
         if self.count is not None and self.count < 1:
-            raise ConfigError(f"capacity.count is {self.count}", hint="at least 1 review")
+            raise ConfigError(f"a capacity of {self.count} holds nobody", hint="at least 1 review")
         if self.share is not None and not 0 < self.share <= 1:
             raise ConfigError(f"capacity.share is {self.share}", hint="above 0 and at most 1")
 
@@ -170,6 +170,21 @@ def with_decision(
     else:
         return rows
     return rows.with_columns(decision=pl.Series(found, dtype=pl.String))
+
+
+def equals_not_held(rows: pl.DataFrame, *, costs: Costs | None) -> int:
+    """Return how many are not held although they are like somebody who is: reviews ran out.
+
+    Args:
+        rows: As ``with_decision`` returned them with a capacity; without decisions there are none.
+        costs: Those that decided: with them, alike are equal scores and exposures, else equal scores.
+    """
+    if "decision" not in rows.columns:
+        return 0
+    by_cost = costs is not None and (rows["score_kind"] == "probability").all()
+    alike = ["score", "exposure"] if by_cost else ["score"]
+    held = pl.col("decision") == "hold"
+    return rows.filter(~held).join(rows.filter(held), on=alike, how="semi").height
 
 
 def threshold_for_capacity(

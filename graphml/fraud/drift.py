@@ -15,6 +15,8 @@ MOVED = 0.25
 """Stability index from which a distribution has moved (Siddiqi 2006: below .1 it has not)."""
 
 _BINS = 10
+_MANY = 0.25
+"""Share of the members of whom a column says more than of the rest, from which it says something."""
 _LEAST = 1e-4
 """Smallest share of a bin: an empty one would be an infinite surprise."""
 
@@ -86,6 +88,19 @@ class Reference:
         moved = {name: shape.moved(features[name]) for name, shape in self.columns.items()}
         columns = sorted(moved.items(), key=lambda one: (-one[1], one[0]))
         return {"score": self.scores.moved(scores), **dict(columns)}
+
+    def missing(self, features: Features) -> list[str]:
+        """Return the columns that said something of many members then, and say nothing of any now.
+
+        Nothing is said by 0 and by NaN. Members of another store, or of one that lost a column,
+        look like that.
+        """
+        return [
+            name
+            for name, shape in self.columns.items()
+            if 1 - shape.shares[0] - shape.shares[-1] >= _MANY
+            and not np.nan_to_num(features[name]).any()
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON knows it."""

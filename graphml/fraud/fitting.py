@@ -19,6 +19,7 @@ from graphml.graph.build import Graph
 from graphml.tabular.accusations import Accusing, accusing, fit_accused
 from graphml.tabular.aggregates import Features
 from graphml.tabular.calibration import Calibrator, fit_calibrator
+from graphml.tabular.reliability import expected_calibration_error
 from graphml.tabular.trees import TreeConfig, TreeModel, fit_trees
 from graphml.tasks.labels import Labels
 from graphml.training.bootstrap import paired_interval
@@ -127,10 +128,13 @@ def fit_detector(
     describer = Describer(graph)
     _log.info("describing %d training and %d validation rows", len(train), len(valid))
     learn, choose = (Part.of(describer, part, seed=config.seed) for part in (train, valid))
-    accused = min(len(np.unique(part.seeds.nodes[part.y == 1])) for part in (learn, choose))
+    accused = [len(np.unique(part.seeds.nodes[part.y == 1])) for part in (learn, choose)]
     parts: dict[str, Any] = {"structure": None}
-    if accused < FEWEST:
-        _log.warning("%d accused members are too few to learn from: candidate rings alone", accused)
+    if min(accused) < FEWEST:
+        _log.warning(
+            "only candidate rings are used: %d accused members to learn from, %d to choose by, and at "
+            "least %d are needed of each", *accused, FEWEST,
+        )  # fmt: skip
     else:
         parts |= _trees(learn, choose, config, complete=complete)
         if network is not None:
@@ -264,6 +268,21 @@ def _calibrated(part: Part, risk: Floats, complete: bool) -> tuple[Calibrator, A
         return fit_calibrator(risk, part.y), certain
     how = accusing(part.y, part.told.structure)
     return fit_accused(risk, part.y, how), how
+
+
+def calibration_error(fitted: Fitted) -> float | None:
+    """Return how far the chance of an accusation is from accusations on validation, in [0, 1].
+
+    It is what the detector was calibrated on, so on later labels it is rather larger. ``None`` where
+    too few are accused there to calibrate, or to measure, anything.
+    """
+    detector, y = fitted.detector, fitted.valid.y
+    if detector.trees is None or y.sum() < FEWEST:
+        return None
+    # Who is accused: frauds that are found, and others by mistake.
+    found = detector.found * (1 - detector.wrong)
+    accused = detector.wrong + found * detector.probability(fitted.risk)
+    return expected_calibration_error(accused, y)
 
 
 def _known(labels: Labels) -> datetime:

@@ -16,11 +16,11 @@ import polars as pl
 from scipy.special import logit
 
 from graphml.config import Costs
-from graphml.errors import NothingToDoError, UsageError, one_line
+from graphml.errors import NothingToDoError, UsageError
 from graphml.fraud.decisions import decide
 from graphml.fraud.order_columns import COLUMNS, EVERY, Floats, Ints, OrderColumns
 from graphml.graph.build import Graph
-from graphml.results import time_text
+from graphml.results import ScoreKind, time_text
 from graphml.store.files import clear_errors, replace_file
 from graphml.store.provenance import digest
 from graphml.tables.frames import TIME, require_utc
@@ -137,7 +137,7 @@ class OrderModel:
     ) -> pl.DataFrame:
         """Return id, unit, score, exposure, currency, as_of, event_id and member_id, in that order.
 
-        ``score`` is the calibrated probability of fraud, ``exposure`` the amount (``order_units``).
+        ``score`` is the calibrated probability of fraud (see ``score_kind``), ``exposure`` the amount (``order_units``).
         With costs there is the further column ``decision``: ship, hold or refuse. Exposures of
         several currencies are each taken to be in that of the costs.
 
@@ -174,6 +174,11 @@ class OrderModel:
             return scored
         decision = decide(chance, scored["exposure"].to_numpy(), costs=costs)
         return scored.with_columns(decision=pl.Series(decision.tolist(), dtype=pl.String))
+
+    @property
+    def score_kind(self) -> ScoreKind:
+        """``probability``, or ``rank`` where too few were accused to calibrate by."""
+        return "rank" if self.calibrator.method == "none" else "probability"
 
     @property
     def digest(self) -> str:
@@ -224,9 +229,7 @@ class OrderModel:
                 raise UsageError(f"{file} is of another format", hint="train again")
             return _read(folder, about)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UsageError(
-                f"{file} is damaged: {one_line(error)}", hint="train again into another folder"
-            ) from error
+            raise _damaged(folder) from error
 
 
 def fit_orders(
@@ -288,14 +291,18 @@ def _trees_folder(bar: Bar, digest: str) -> str:
     return f"{bar}-{digest[:16]}"
 
 
+def _damaged(folder: Path, how: str = "") -> UsageError:
+    return UsageError(f"{folder / _ABOUT} is damaged{how}", hint="train again into another folder")
+
+
 def _read(folder: Path, about: dict[str, Any]) -> OrderModel:
     trees: dict[Bar, TreeModel] = {}
     for bar in BARS:
         trees[bar] = TreeModel.load(folder / _trees_folder(bar, about["trees"][bar]))
         if trees[bar].digest != about["trees"][bar]:
-            raise ValueError(f"the trees of {bar} are not those it was written with")
+            raise _damaged(folder, f": the trees of {bar} are not those it was written with")
         if trees[bar].names != BAR_COLUMNS[bar]:
-            raise ValueError(f"the trees of {bar} know other columns")
+            raise _damaged(folder, f": the trees of {bar} know other columns")
     return OrderModel(
         trees=trees,
         calibrator=Calibrator.from_json(about["calibrator"]),

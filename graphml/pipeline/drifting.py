@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from graphml.graph.nodes import microseconds
 from graphml.pipeline.explaining import flagged_from
 from graphml.pipeline.reading import known_until
 from graphml.results import time_text
+from graphml.tabular.registry import PLURAL
 from graphml.tasks.known import first_seen, known_by, known_clearances, known_frauds
 from graphml.training.bootstrap import wilson
 from graphml.training.questions import everybody
@@ -61,11 +63,13 @@ class Drift:
         score: Stability index of the scores since the model was chosen (Siddiqi 2006).
         columns: The same of the most moved of what it is told, most moved first.
         alerts: ``None`` where the model knows what came after the earlier moment.
+        missing: What it is told that said something when it was chosen, and says nothing now.
     """
 
     score: float
     columns: dict[str, float]
     alerts: Alerts | None
+    missing: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON knows it."""
@@ -111,7 +115,23 @@ def drift_of(
     score = index.pop("score")
     columns = dict(list(index.items())[:_NAMED])
     alerts = _alerts(describer, detector, tables, as_of=as_of, capacity=capacity)
-    return Drift(score=score, columns=columns, alerts=alerts)
+    missing = tuple(detector.reference.missing(told.features))
+    if missing:
+        logger.warning(missing_text(missing, detector.name))
+    return Drift(score=score, columns=columns, alerts=alerts, missing=missing)
+
+
+def missing_text(missing: Sequence[str], model: str) -> str:
+    """Return a line about what a store lacks: types of identifiers first, then columns.
+
+    >>> missing_text(["cards", "card_members", "spent"], "fraud-blend-0")
+    'the store has no card and 3 columns are empty that fraud-blend-0 was trained with (cards, card_members, spent): its scores are not to be trusted here'
+    """
+    types = [name for name, many in PLURAL.items() if many in missing]
+    lacks = f"the store has no {', no '.join(types)} and " if types else "in the store "
+    columns = f"{len(missing)} columns are" if len(missing) > 1 else "1 column is"
+    shown = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
+    return f"{lacks}{columns} empty that {model} was trained with ({shown}): its scores are not to be trusted here"
 
 
 def _alerts(

@@ -11,19 +11,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from graphml.errors import UsageError, one_line
 from graphml.explain.explanation import Explanation
 from graphml.explain.member import explain_member
 from graphml.fraud.detector import FraudDetector
 from graphml.fraud.evidence import Described, Describer
 from graphml.graph.nodes import microseconds
 from graphml.pipeline.reading import check_moment, stored_graph
-from graphml.results import Scores
+from graphml.results import Scores, time_text
+from graphml.tables.frames import TIME
 from graphml.tabular.aggregates import Features
 from graphml.tabular.flags import known_flags
 from graphml.tabular.trees import TreeModel
 from graphml.training.questions import seeds_of
 
 if TYPE_CHECKING:
+    from graphml.graph.build import Graph
     from graphml.store.base import GraphStore
 
 Floats = NDArray[np.float64]
@@ -108,6 +111,7 @@ def explain_stored(
     """
     _, graph = stored_graph(store, as_of)
     check_moment(detector, as_of)
+    _require_active(store, graph, member_id, as_of)
     describer = Describer(graph)
     scores = detector.score(graph, as_of=as_of, describer=describer)
     threshold = flagged_from(scores, capacity)
@@ -115,6 +119,26 @@ def explain_stored(
         describer, detector, [member_id], as_of=as_of, threshold=threshold
     )
     return explained
+
+
+def _require_active(store: GraphStore, graph: Graph, member_id: str, as_of: datetime) -> None:
+    """Refuse a member of whom nothing but attributes is known by then; of others nothing is told.
+
+    Raises:
+        UsageError: It is one.
+    """
+    import polars as pl
+
+    if graph.nodes["member"].keys.index_of(member_id) is not None:
+        return
+    rows = store.stored_rows("members").filter(pl.col("member_id") == member_id)
+    later = pl.max_horizontal("valid_from", "signup_time") > pl.lit(as_of, TIME)
+    if not rows.filter(later.not_().fill_null(value=True)).is_empty():
+        raise UsageError(
+            f"{one_line(member_id, 60)} has no events by {time_text(as_of)}: "
+            "there is nothing to score or to explain",
+            hint="a later --as-of",
+        )
 
 
 def flagged_from(scores: Scores, capacity: float) -> float:

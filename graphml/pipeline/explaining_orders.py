@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from graphml.errors import NothingToDoError, UsageError, one_line
+from graphml.errors import UsageError, one_line
 from graphml.explain.order import OrderExplanation, explain_order
 from graphml.fraud.order_columns import OrderColumns
 from graphml.fraud.order_evaluation import REVIEWED
@@ -61,7 +61,7 @@ def explain_stored_order(
     """Return why an order or review of a store had its score when it came in.
 
     Flagged are those that score as high as the riskiest ``REVIEWED`` of the four weeks up to
-    ``as_of``.
+    ``as_of``; where none came in then, nothing says whether one is.
 
     Args:
         store: Whose it is.
@@ -73,7 +73,7 @@ def explain_stored_order(
     Raises:
         UsageError: There is no such order or review by ``as_of``, no model in ``folder``, or it
             knows what came after ``as_of``.
-        NothingToDoError: Nothing came in in the four weeks, or no event has happened by then.
+        NothingToDoError: No event has happened by then.
     """
     kept = kept_orders(folder, as_of=as_of)
     model = kept.model
@@ -85,14 +85,16 @@ def explain_stored_order(
     threshold = kept_threshold(folder, key)
     if threshold is None:
         threshold = _threshold(model, columns, of_unit, as_of)
+    if threshold is not None:
         keep_threshold(folder, key, threshold)
     why = explain_order(
         columns, asked["row"],
-        scorer=OrderScorer(model=model, name=kept.name), threshold=threshold,
+        scorer=OrderScorer(model=model, name=kept.name), threshold=threshold, score_kind=model.score_kind,
     )  # fmt: skip
     return OrderExplanation(
         id=id_,
         unit=unit,
+        order_id=asked["order_id"],
         event_id=asked["event_id"],
         exposure=asked["amount"],
         currency=asked["currency"],
@@ -140,11 +142,8 @@ def _asked(units: pl.DataFrame, id_: str, unit: str, as_of: datetime) -> dict[st
 
 def _threshold(
     model: OrderModel, columns: OrderColumns, units: pl.DataFrame, as_of: datetime
-) -> float:
+) -> float | None:
     rows = units.filter(pl.col("time") > as_of - RECENT)["row"].cast(pl.Int64).to_numpy()
     if not len(rows):
-        raise NothingToDoError(
-            f"nothing to compare with: none came in in the four weeks up to {time_text(as_of)}",
-            hint="another --as-of",
-        )
+        return None
     return lowest_flagged(model.score_rows(columns, rows)["score"].to_numpy(), REVIEWED)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from graphml.config import Costs, FraudConfig, TrainConfig
 from graphml.errors import UsageError
 from graphml.fraud import CARD
-from graphml.pipeline.keeping import keep
+from graphml.pipeline.keeping import MODEL_CARD, keep
+from graphml.pipeline.labelnotes import circular_note, warn_of_labels
 from graphml.pipeline.modelcard import model_card
 from graphml.pipeline.reading import stored_graph
 from graphml.results import Report
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("graphml.pipeline")
 
-MODEL_CARD = "MODEL_CARD.md"
 _WAIT = 2
 """Steps that frauds of a part have had to be found, before it is asked about."""
 _PARTS = 2
@@ -102,11 +102,12 @@ def train_detector(
         NothingToDoError: There is no event by then.
         UsageError: There is too little history, or a segment is no column of the members table.
     """
-    from graphml.fraud.fitting import fit_detector
+    from graphml.fraud.fitting import calibration_error, fit_detector
     from graphml.fraud.reporting import Operation, operate, report_rows
     from graphml.tasks.accused import cleared_share
 
     watch = Stopwatch()
+    warn_of_labels(store, as_of)
     tables, graph = stored_graph(store, as_of)
     parts, when = detector_labels(tables, config, as_of=as_of)
     complete = cleared_share(tables, until=when.until["train"]) >= _COMPLETE
@@ -130,6 +131,7 @@ def train_detector(
     report = Report(
         task="fraud", model=detector.name, rows=tuple(rows), labels=len(parts["test"]),
         first=when.test[0], last=when.test[-1],
+        notes=_notes(store, parts["test"], as_of=as_of),
         operating=found.figures() if found else None,
         segments=tuple(found.segments.to_dicts()) if found else (),
     )  # fmt: skip
@@ -150,6 +152,7 @@ def train_detector(
             "costs": asdict(costs) if costs else None,
             "complete": complete,
             "weights": dict(detector.weights),
+            "calibration_error": calibration_error(fitted),
             "moments": {name: [str(m) for m in getattr(when, name)] for name in parts},
         },
         watch=watch,
@@ -158,6 +161,15 @@ def train_detector(
     card = model_card(detector, report, manifest, config, complete=complete)
     replace_file(folder / MODEL_CARD, card.encode())
     return TrainedDetector(detector=detector, report=report, manifest=manifest)
+
+
+def _notes(store: GraphStore, asked: Labels, *, as_of: datetime) -> tuple[str, ...]:
+    """Return, and log, what has to be known to read figures about these labels."""
+    note = circular_note(store, asked.rows.filter(asked.rows["y"] == 1), as_of=as_of)
+    if note is None:
+        return ()
+    logger.warning(note)
+    return (note,)
 
 
 def detector_labels(
@@ -237,7 +249,7 @@ def evaluate_detector(
     ]
     return Report(
         task="fraud", model=detector.name, rows=tuple(rows), labels=len(labels),
-        first=min(moments), last=max(moments),
+        first=min(moments), last=max(moments), notes=_notes(store, labels, as_of=as_of),
     )  # fmt: skip
 
 

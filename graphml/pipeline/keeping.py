@@ -11,6 +11,7 @@ from graphml.store.provenance import Manifest
 
 REPORT = "report.json"
 MANIFEST = "manifest.json"
+MODEL_CARD = "MODEL_CARD.md"
 
 
 def keep(folder: Path, report: Report, manifest: Manifest) -> None:

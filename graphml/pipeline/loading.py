@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphml.errors import SourceError, StoreConflictError
+from graphml.pipeline.labelnotes import label_notes
 
 if TYPE_CHECKING:
     from graphml.store.base import Counts, GraphStore
@@ -87,7 +88,7 @@ def load_source(
     refused = refused.with_conflicts(counts.conflicts)
     if strict and counts.conflicts.height:
         raise _refusal(path, refused, room, strict=strict)
-    return _report(refused, counts, room)
+    return _report(refused, counts, room, label_notes(tables.labels))
 
 
 def _stored(tables: Tables, store: GraphStore, *, strict: bool, dry_run: bool) -> Counts:
@@ -120,7 +121,9 @@ def _reasons(refused: Quarantine) -> list[str]:
     ]
 
 
-def _report(refused: Quarantine, counts: Counts, room: Path | None) -> LoadReport:
+def _report(
+    refused: Quarantine, counts: Counts, room: Path | None, notes: Sequence[str]
+) -> LoadReport:
     return LoadReport(
         read=sum(refused.read.values()),
         loaded=sum(refused.loaded.values()),
@@ -128,7 +131,7 @@ def _report(refused: Quarantine, counts: Counts, room: Path | None) -> LoadRepor
         quarantined=sum(refused.counts.values()),
         derived=sum(refused.derived.values()),
         new=counts,
-        notes=refused.notes,
+        notes=(*refused.notes, *notes),
         reasons=_reasons(refused),
         quarantine=refused.write(room) if refused.rows.height and room else None,
     )

@@ -28,19 +28,12 @@ def model_card(
     Args:
         detector: What was trained.
         report: How it did beside the bars, at its threshold, and in each segment.
-        manifest: Of its training.
+        manifest: Of its training; notes hold ``calibration_error``.
         config: What it was asked and chosen by.
         complete: Whether the unaccused were taken for innocent.
     """
-    counts = manifest.counts
+    counts, error = manifest.counts, manifest.notes["calibration_error"]
     weights = ", ".join(f"{part} {weight:g}" for part, weight in detector.weights.items())
-    silent = (
-        "Members without an accusation were taken for innocent: labels clear most of them."
-        if complete
-        else "Members whom nobody accused are unlabelled, not innocent. They weigh the less in training "
-        "the more suspicious their company is; of the frauds, "
-        f"{detector.found:.1%} seem to be accused in time, of all others {detector.wrong:.2%}; probabilities allow for both."
-    )
     return f"""# {detector.name}
 
 Scores members of a marketplace for fraud: as of a moment, the probability that a member is fraudulent and nobody knows it yet.
@@ -63,14 +56,47 @@ resampling members. `gain` is what the chosen method has above each.
 {_table(report.rows)}
 
 Average precision counts the never accused as innocent, so where frauds go undetected it is too low for every method.
-{_at_threshold(report, config)}
+
+{calibration_text(error)}
+{notes_text(report)}{_at_threshold(report, config)}
 ## What it must not be used for
 
-- {silent}
+- {_silent(detector, measured=error is not None, complete=complete)}
 - A score is a reason to look, not a verdict: read the reasons and the counter-evidence, and let a person decide whom to block.
 - Labels come from what reviewers and banks found. What they never look at, the trees do not learn; candidate rings need no label.
 - Trained on one shop's members, it is for that shop. When the shares of scores shift (`graphml evaluate`), train again.
 """
+
+
+def calibration_text(error: float | None) -> str:
+    """Return a sentence about the expected calibration error on validation; ``None``: not measured."""
+    if error is None:
+        return (
+            "How far probabilities can be believed could not be measured: "
+            "too few were accused on validation."
+        )
+    return (
+        f"Expected calibration error of accusations on validation, by which it was calibrated: {error:.4f}; "
+        "on later weeks it is rather larger."
+    )
+
+
+def notes_text(report: Report) -> str:
+    """Return the report's notes as paragraphs of their own, each after an empty line."""
+    return "".join(f"\n**{note[:1].upper()}{note[1:]}.**\n" for note in report.notes)
+
+
+def _silent(detector: FraudDetector, *, measured: bool, complete: bool) -> str:
+    """Return what silence of the labels was taken for."""
+    if complete:
+        return "Members without an accusation were taken for innocent: labels clear most of them."
+    told = "Members whom nobody accused are unlabelled, not innocent."
+    if not measured:
+        return f"{told} What share of the frauds is accused could not be measured."
+    return (
+        f"{told} They weigh the less in training the more suspicious their company is; of the frauds, "
+        f"{detector.found:.1%} seem to be accused in time, of all others {detector.wrong:.2%}; probabilities allow for both."
+    )
 
 
 def _at_threshold(report: Report, config: FraudConfig) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from graphml.errors import NothingToDoError, UsageError
+from graphml.results import time_text
 
 if TYPE_CHECKING:
     from graphml.fraud.detector import FraudDetector
@@ -50,7 +51,7 @@ def check_moment(model: FraudDetector | GraphModel, as_of: datetime) -> None:
     known = known_until(model)
     if known > as_of:
         raise UsageError(
-            f"{model.name} knows what happened until {known.isoformat()}, "
-            f"after {as_of.isoformat()}",
+            f"{model.name} was trained on data up to {time_text(known)}; "
+            f"--as-of {time_text(as_of)} is earlier",
             hint="a later --as-of, or a model trained as of an earlier moment",
         )

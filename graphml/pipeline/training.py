@@ -12,6 +12,7 @@ from graphml.config import TrainConfig
 from graphml.errors import UsageError
 from graphml.fraud import CARD
 from graphml.pipeline.keeping import keep
+from graphml.pipeline.labelnotes import warn_of_labels
 from graphml.pipeline.reading import stored_graph
 from graphml.results import Report
 from graphml.store.provenance import Manifest, Stopwatch, fingerprint
@@ -80,6 +81,8 @@ def train(
     from graphml.training.fit import fit
 
     watch = Stopwatch()
+    if what == "fraud":
+        warn_of_labels(store, as_of)
     tables, graph = stored_graph(store, as_of)
     split = split_of(tables, what, asking, as_of=as_of)
     model = fit(graph, split.train, split.valid, config, folder=folder)

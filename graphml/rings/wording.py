@@ -74,6 +74,15 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else many}"
 
 
+def number(value: float) -> str:
+    """Return a number with at most three significant digits; whole ones and large ones are whole.
+
+    >>> number(0.677419), number(12345.0), number(1234.5), number(3.0)
+    ('0.677', '12,345', '1,234', '3')
+    """
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 100 else f"{value:.3g}"
+
+
 def name(text: str) -> str:
     r"""Return an id on one line, shortened where it is long.
 

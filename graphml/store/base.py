@@ -15,7 +15,7 @@ import polars as pl
 from graphml.errors import UsageError
 from graphml.results import Decision, Ring, RunInfo, Scores
 from graphml.schema import MARKETPLACE, GraphSchema
-from graphml.tables.frames import Tables, empty, require_utc
+from graphml.tables.frames import TABLES, Tables, empty, require_utc
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,6 +121,19 @@ class GraphStore(ABC):
         """
         return self._read_tables(require_utc("as_of", as_of), loaded_until)
 
+    def stored_rows(self, table: str) -> pl.DataFrame:
+        """Return all rows of a table, whatever they are known from, in load order.
+
+        Labels without ``known_at`` and members without events are in it: to say what a store
+        holds, never to learn or to score from. Of replaced attribute rows the last alone.
+
+        Raises:
+            ValueError: There is no such table.
+        """
+        if table not in TABLES:
+            raise ValueError(f"no table {table!r}; known: {', '.join(TABLES)}")
+        return self._stored_rows(table)
+
     def neighborhood(
         self, node_type: str, key: str, *, hops: int = 2, as_of: datetime, limit: int = 200
     ) -> Tables:
@@ -192,6 +205,9 @@ class GraphStore(ABC):
 
     @abstractmethod
     def _read_tables(self, as_of: datetime, loaded_until: int | None) -> Tables: ...
+
+    @abstractmethod
+    def _stored_rows(self, table: str) -> pl.DataFrame: ...
 
     @abstractmethod
     def _neighborhood(

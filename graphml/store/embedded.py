@@ -101,6 +101,10 @@ class EmbeddedStore(GraphStore):
             rows = {table: reader(table) for table in TABLES}
         return visible(Tables(**rows), as_of)
 
+    def _stored_rows(self, table: str) -> pl.DataFrame:
+        with self._reading() as generation:
+            return self._rows(generation, table)
+
     def _neighborhood(
         self, node_type: str, key: str, hops: int, as_of: datetime, limit: int
     ) -> Tables:

@@ -77,7 +77,7 @@ def read_manifest(folder: Path) -> Generation | None:
         _require_fresh(folder)
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, error) from error
+        raise _damaged(path) from error
     if versions != (FORMAT, SCHEMA_VERSION):
         raise StoreVersionError(
             f"store {folder} has format {versions[0]} and schema version {versions[1]};"
@@ -87,7 +87,7 @@ def read_manifest(folder: Path) -> Generation | None:
     try:
         return _from_json(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path, error) from error
+        raise _damaged(path) from error
 
 
 def write_manifest(folder: Path, generation: Generation) -> None:
@@ -117,8 +117,8 @@ def _require_fresh(folder: Path) -> None:
         )
 
 
-def _damaged(path: Path, error: Exception) -> StoreError:
+def _damaged(path: Path) -> StoreError:
     return StoreError(
-        f"{path} is damaged: {error}",
+        f"{path} is damaged",
         hint="restore the folder from a copy, or load the source into a new one",
     )

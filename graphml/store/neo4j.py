@@ -10,7 +10,7 @@ from neo4j.time import Date, DateTime, Time
 from graphml.results import Decision, Ring, RunInfo
 from graphml.store.base import Counts, GraphStore, Run, Summary
 from graphml.store.neo4j_neighbors import read_neighborhood
-from graphml.store.neo4j_read import read_summary, read_tables
+from graphml.store.neo4j_read import read_stored, read_summary, read_tables
 from graphml.store.neo4j_runs import (
     Neo4jRun,
     read_decisions,
@@ -65,6 +65,9 @@ class Neo4jStore(GraphStore):
 
     def _read_tables(self, as_of: datetime, loaded_until: int | None) -> Tables:
         return read_tables(self._connection, as_of, loaded_until)
+
+    def _stored_rows(self, table: str) -> pl.DataFrame:
+        return read_stored(self._connection, table)
 
     def _neighborhood(
         self, node_type: str, key: str, hops: int, as_of: datetime, limit: int

@@ -78,6 +78,12 @@ def read_tables(connection: Connection, as_of: datetime, loaded_until: int | Non
     return visible(Tables(**frames), as_of)
 
 
+def read_stored(connection: Connection, table: str) -> pl.DataFrame:
+    """Return what ``GraphStore.stored_rows`` promises; loads that are under way stay unseen."""
+    rows = read_records(connection, table, until=read_state(connection).sequence)
+    return latest(rows, table) if table in KEYS else rows
+
+
 def read_records(
     connection: Connection,
     table: str,

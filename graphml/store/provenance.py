@@ -14,9 +14,11 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import polars as pl
+
 from graphml import __version__
 from graphml.results import time_text
-from graphml.tables.frames import Tables
+from graphml.tables.frames import TABLES, Tables
 
 _LIBRARIES = ("polars", "numpy", "numba", "graspologic-native")
 
@@ -110,10 +112,20 @@ def versions() -> dict[str, str]:
 
 
 def fingerprint(tables: Tables) -> str:
-    """Return 64 bits in hex of which events ``tables`` holds, whatever their order."""
-    events = tables.events
-    mixed = events.select("event_id", "time").hash_rows(seed=1).reinterpret(signed=True)
-    return digest([events.height, int(mixed.sum() or 0), tables.labels.height])
+    """Return 64 bits in hex of what ``tables`` hold, whatever the order of rows and columns.
+
+    Every column counts but ``sequence``, the order of loading.
+    """
+    return digest(
+        {name: content(getattr(tables, name).drop("sequence", strict=False)) for name in TABLES}
+    )
+
+
+def content(rows: pl.DataFrame) -> tuple[int, int]:
+    """Return the number of rows and 64 bits of what they hold, whatever their order and that of columns."""
+    named = rows.select(sorted(rows.columns))
+    mixed = named.hash_rows(seed=1).reinterpret(signed=True) if named.width else pl.Series([0])
+    return rows.height, int(mixed.sum() or 0)
 
 
 def _plain(value: Any) -> Any:

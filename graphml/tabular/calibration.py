@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from graphml.errors import UsageError, one_line
+from graphml.errors import UsageError
 from graphml.tabular.curves import beta_slopes, isotonic_knots, middle_and_width
 from graphml.tabular.reliability import chances_of
 
@@ -112,9 +112,7 @@ class Calibrator:
             )  # fmt: skip
             _check(found)
         except (KeyError, TypeError, ValueError) as error:
-            raise UsageError(
-                f"the calibration is damaged: {one_line(error)}", hint="calibrate again"
-            ) from error
+            raise UsageError("the calibration is damaged", hint="calibrate again") from error
         return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,12 @@ IDENTIFIERS: tuple[str, ...] = MARKETPLACE.identifiers
 PLURAL: dict[str, str] = {name: f"{name}es" if name[-1] == "s" else f"{name}s" for name in RELATION}
 
 Values = NDArray[np.float32]
+
+_MOST_HOURS = 72
+_STATED = {"order_amount"}
+"""Not worked out but stated by the order, to the cent."""
+_IN_HOURS = re.compile(r"\{value:\.[0-9]f\} hours")
+_PRECISE = re.compile(r"\{value:\.[12]f\}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +52,23 @@ class Aggregate:
     reason: str | None = None
     code: str | None = None
     relations: tuple[str, ...] = ()
+
+    def worded(self, value: float) -> str:
+        """Return the reason with its value: counts whole, all else with three digits at most.
+
+        What an order states stays as it is; more than 72 hours are told in days.
+
+        Raises:
+            ValueError: There is no reason.
+        """
+        if self.reason is None:
+            raise ValueError(f"{self.name} has no reason")
+        reason = self.reason
+        if value > _MOST_HOURS and _IN_HOURS.search(reason):
+            reason, value = _IN_HOURS.sub("{value:.2f} days", reason), value / 24
+        if value >= 10 and self.name not in _STATED:
+            reason = _PRECISE.sub("{value:.1f}" if value < 100 else "{value:.0f}", reason)
+        return reason.format(value=value)
 
 
 def aggregates_of(group: str, *usual: str, prefix: str = "") -> Callable[..., Aggregate]:

@@ -95,7 +95,7 @@ def fraud_labels(
     if maturity is None:
         maturity = observed_maturity(frauds)
     caught = frauds.group_by("member_id").agg(caught=pl.col("known_at").min())
-    _log.info("negatives are known %s after their horizon", maturity)
+    _log.info("negatives are known %.1f days after their horizon", maturity / timedelta(days=1))
     _log_contradictions(caught, cleared)
     grid = _Grid(until, every)
     positive = _positives(grid.at_each_moment(frauds.join(caught, on="member_id")), horizon)

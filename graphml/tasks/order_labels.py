@@ -176,7 +176,7 @@ def order_labels(
     frauds = known_frauds(past, first_seen(past))
     if maturity is None:
         maturity = observed_maturity(frauds)
-    _log.info("orders nobody accused are believed after %s", maturity)
+    _log.info("orders nobody accused are believed %s", _wait(maturity))
     units = order_units(past.events)
     positive = _positives(units, past)
     innocent = (
@@ -203,6 +203,12 @@ def order_labels(
             hint="a shorter maturity, a later moment, or more history",
         )
     return OrderLabels(rows=rows)
+
+
+def _wait(maturity: timedelta) -> str:
+    """Return from when on in words, in whole days, rounded up."""
+    days = -(-maturity // timedelta(days=1))
+    return f"after {days} day{'s' if days > 1 else ''}" if days else "at once"
 
 
 def _money() -> tuple[pl.Expr, pl.Expr]:

@@ -22,7 +22,7 @@ from graphml.nn.features import fit_features
 from graphml.nn.spec import FeatureSpec
 from graphml.sampling.temporal import fanouts
 from graphml.schema import EdgeType
-from graphml.store.provenance import digest
+from graphml.store.provenance import content, digest
 from graphml.tasks.labels import Labels
 from graphml.training.keeper import STATE, Clock, Keeper, Progress
 from graphml.training.link import LinkTask
@@ -278,10 +278,6 @@ def _cuda(network: Network) -> list[int]:
 
 
 def _data_digest(graph: Graph, train: Labels, valid: Labels) -> str:
-    ends = {column: None for spec in graph.schema.edges for column in spec.ends}
-    rows = graph.events.select("event_id", "time", *ends).hash_rows(seed=1).reinterpret(signed=True)
-    parts: list[Any] = [graph.events.height, int(rows.sum() or 0), repr(graph.schema)]
-    for labels in (train, valid):
-        asked = labels.rows.hash_rows(seed=2).reinterpret(signed=True)
-        parts += [len(labels), int(asked.sum() or 0)]
-    return digest(parts)
+    known = [graph.events, graph.links, *(nodes.attributes for nodes in graph.nodes.values())]
+    rows = [*known, train.rows, valid.rows]
+    return digest([repr(graph.schema), *(content(frame) for frame in rows)])

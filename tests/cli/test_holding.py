@@ -134,8 +134,8 @@ def test_without_costs_a_capacity_holds_the_riskiest_and_nothing_holds_nobody(sh
 @pytest.mark.parametrize(
     ("capacity", "said"),
     [
-        ("0", "capacity.count is 0"),
-        ("0.0", "capacity.share is 0.0"),
+        ("0", "--capacity 0 holds nobody"),
+        ("0.0", "--capacity 0.0 holds nobody"),
         ("1.5", "--capacity '1.5' is neither a number of reviews nor a share below 1"),
         *(
             (text, f"--capacity {text!r} is neither")
@@ -158,7 +158,7 @@ def test_a_capacity_is_a_count_or_a_share():
 
 @pytest.mark.parametrize(
     ("capacity", "said"),
-    [("0", "capacity.count is 0"), ("999999", "a capacity of 999999 is more than the")],
+    [("0", "--capacity 0 holds nobody"), ("999999", "a capacity of 999999 is more than the")],
 )
 def test_a_capacity_that_does_not_fit_is_2(shop, capacity, said):
     settle(shop, FRAUD + COSTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +17,7 @@ from tests.cli.test_models import rows, run
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("orders")
     run(
-        folder, "simulate", "shop", "--members", "3000", "--difficulty", "easy", "--seed", "5", "-q"
+        folder, "simulate", "shop", "--members", "2500", "--difficulty", "easy", "--seed", "9", "-q"
     )
     run(folder, "load", "shop", "-q")
     return folder
@@ -51,7 +52,31 @@ def test_orders_and_reviews_are_learned_and_scored_by_what_came_before_them(shop
     done = run(
         shop, "score", "fraud", "--unit", "order", "--as-of", "2024-01-10T00:00:00Z", "-q", code=2
     )
-    assert "knows what happened until" in done.stderr
+    assert "was trained on data up to" in done.stderr
+
+
+def test_the_model_has_a_card_and_a_report_on_what_came_since(shop, trained):
+    folder = shop / ".graphml" / "models" / "orders"
+    card = (folder / "MODEL_CARD.md").read_text()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert card.startswith(f"# {manifest['model']}\n")
+    assert f"{manifest['counts']['train_accused']} accused" in card
+    assert "Expected calibration error of accusations on validation" in card
+    if trained:
+        row = next(row for row in trained if row["method"] == "blend")
+        assert f"{row['auroc']:.3f} ({row['auroc_low']:.3f} to {row['auroc_high']:.3f})" in card
+        report = rows(run(shop, "evaluate", str(folder), "-q"))
+        assert report == trained
+    else:
+        done = run(shop, "evaluate", str(folder), "-q", code=2)
+        assert "there is nothing to measure" in done.stderr
+
+
+def test_a_model_of_orders_does_not_score_members(shop, trained):
+    folder = str(shop / ".graphml" / "models" / "orders")
+    done = run(shop, "score", "fraud", "--model", folder, "-q", code=2)
+    assert "is a model of orders" in done.stderr
+    assert "--unit order" in done.stderr
 
 
 def test_a_dry_run_trains_nothing_and_options_of_members_are_refused(shop):

@@ -7,6 +7,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from graphml.cli.ringmodel import ring_model
@@ -62,6 +63,21 @@ def test_a_ring_is_explained_and_decided_on_as_it_was_found(shop, helped, alone)
     assert f"its {len(members(changed))} members" in done.stderr
 
 
+def test_a_store_that_lacks_what_a_model_was_trained_with_is_told_so(shop):
+    (shop / "other").mkdir()
+    events = pl.read_parquet(shop / "shop" / "events.parquet")
+    bare = events.with_columns(
+        pl.lit(None, events.schema[name]).alias(name) for name in ("card", "address_id", "amount")
+    )
+    bare.write_parquet(shop / "other" / "events.parquet")
+    run(shop, "load", "other", "--store", "embedded://bare", "-q")
+    asked = ("score", "fraud", "--model", ".graphml/models/fraud", "--reasons", "0", "-q")
+    done = run(shop, *asked, "--store", "embedded://bare")
+    (said,) = [line for line in done.stderr.splitlines() if "was trained with" in line]
+    assert "the store has no address, no card and " in said
+    assert "was trained with" not in run(shop, *asked).stderr
+
+
 def test_a_model_that_knows_more_is_left_aside_and_refused_when_asked_for(shop):
     card = json.loads((shop / ".graphml/models/fraud/detector.json").read_text())
     known = datetime.fromisoformat(card["chosen_until"]).astimezone(UTC)
@@ -70,7 +86,7 @@ def test_a_model_that_knows_more_is_left_aside_and_refused_when_asked_for(shop):
     assert "from structure alone" in done.stderr
     assert {ring["model"] for ring in rows(done)} <= {None}
     asked = ("detect-rings", "--as-of", before, "--model", ".graphml/models/fraud", "-q")
-    assert "knows what happened until" in run(shop, *asked, code=2).stderr
+    assert "was trained on data up to" in run(shop, *asked, code=2).stderr
 
 
 def test_a_model_that_is_none_is_one_clear_line(shop, tmp_path):

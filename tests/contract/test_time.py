@@ -103,6 +103,24 @@ def test_labels_show_once_they_are_known(store: GraphStore) -> None:
     assert content(store.read_tables(at(5)).labels) == content(tables(labels=[late]).labels)
 
 
+def test_stored_rows_are_all_of_a_table_whatever_the_moment(store: GraphStore) -> None:
+    assert store.stored_rows("labels").is_empty()
+    labels = [
+        {"member_id": "m-1", "label": 1, "known_at": LATER},
+        {"order_id": "o-1", "label": 0},
+    ]
+    members = [{"member_id": "m-1", "opted_out": False}, {"member_id": "m-without-events"}]
+    store.write_tables(tables([event("e-1", 0, "m-1")], labels=labels, members=members))
+    found = store.stored_rows("labels")
+    assert content(found) == content(tables(labels=labels).labels)
+    assert sorted(store.stored_rows("members")["member_id"]) == ["m-1", "m-without-events"]
+    store.write_tables(tables(members=[{"member_id": "m-1", "opted_out": True}]))
+    changed = store.stored_rows("members").filter(pl.col("member_id") == "m-1")
+    assert changed["opted_out"].to_list() == [True]
+    with pytest.raises(ValueError, match="no table 'runs'"):
+        store.stored_rows("runs")
+
+
 def test_attributes_show_from_when_they_hold(store: GraphStore) -> None:
     rows = [
         {"member_id": "m-1", "opted_out": False},

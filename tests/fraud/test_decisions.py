@@ -13,6 +13,7 @@ from graphml.fraud.decisions import (
     Capacity,
     Costs,
     decide,
+    equals_not_held,
     threshold_for_capacity,
     threshold_for_costs,
     with_decision,
@@ -204,6 +205,26 @@ def test_what_is_no_number_is_counted_in_the_error(p, exposure, said):
         threshold_for_costs([0, 1], p, exposure, costs=COSTS)
 
 
+def test_those_like_somebody_held_are_counted_where_reviews_ran_out():
+    rows = pl.DataFrame(
+        {
+            "score": [0.9, 0.5, 0.5, 0.5, 0.1],
+            "exposure": [10.0, 10.0, 10.0, 90.0, 0.0],
+            "score_kind": "probability",
+        }
+    )
+    for held, more in ((1, 0), (2, 2), (3, 1), (4, 0), (5, 0)):
+        decided = with_decision(rows, costs=None, capacity=Capacity(count=held))
+        assert decided["decision"].to_list() == ["hold"] * held + ["ship"] * (5 - held)
+        assert equals_not_held(decided, costs=None) == more
+    assert equals_not_held(rows, costs=None) == 0
+    # With costs the same score with more at risk is another case.
+    kept = rows.with_columns(decision=pl.Series(["refuse", "hold", "ship", "ship", "ship"]))
+    assert equals_not_held(kept, costs=COSTS) == 1
+    ranks = kept.with_columns(score_kind=pl.lit("rank"))
+    assert equals_not_held(ranks, costs=COSTS) == 2
+
+
 def test_nobody_is_nothing_to_do():
     for call in (
         lambda: decide([], [], costs=COSTS, capacity=Capacity(count=1)),
@@ -218,7 +239,7 @@ def test_a_capacity_that_does_not_fit_is_refused():
     for wrong in ({}, {"count": 1, "share": 0.5}):
         with pytest.raises(ConfigError, match="a count or a share"):
             Capacity(**wrong)
-    with pytest.raises(ConfigError, match=r"capacity\.count is 0"):
+    with pytest.raises(ConfigError, match="a capacity of 0 holds nobody"):
         Capacity(count=0)
     for share in (0, 1.1, np.nan):
         with pytest.raises(ConfigError, match=r"capacity\.share is"):

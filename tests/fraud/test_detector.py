@@ -224,5 +224,5 @@ def test_a_moment_that_training_or_choice_knew_the_future_of_is_refused():
     assert detector.trained_until < detector.chosen_until
     check_moment(detector, detector.chosen_until)
     for known in (detector.trained_until, detector.chosen_until - timedelta(microseconds=1)):
-        with pytest.raises(UsageError, match="knows what happened until"):
+        with pytest.raises(UsageError, match="was trained on data up to"):
             check_moment(detector, known)

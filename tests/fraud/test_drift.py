@@ -52,6 +52,25 @@ def test_what_has_moved_comes_first_and_chance_does_not_count():
     assert min(drift["shifted"], drift["missing"]) > MOVED
 
 
+def test_a_column_that_said_something_and_is_empty_now_is_missing():
+    rng = np.random.default_rng(0)
+    cards = rng.integers(0, 3, 3000).astype(np.float32)
+    spent = np.where(cards > 0, rng.random(3000) + 1, np.nan)
+    rare = (rng.random(3000) < 0.01).astype(np.float32)
+    names = ("cards", "spent", "rare", "never")
+
+    def features(*columns):
+        return Features(names=names, values=np.stack(columns, axis=1).astype(np.float32))
+
+    nothing, unknown = np.zeros(3000), np.full(3000, np.nan)
+    reference = Reference.of(rng.random(3000), features(cards, spent, rare, nothing))
+    assert reference.missing(features(cards, spent, nothing, nothing)) == []
+    assert reference.missing(features(nothing, unknown, nothing, nothing)) == ["cards", "spent"]
+    one = nothing.copy()
+    one[7] = 1
+    assert reference.missing(features(one, unknown, nothing, unknown)) == ["spent"]
+
+
 def test_it_is_saved_and_loaded_and_damage_is_seen():
     values = np.array([[1.0, np.nan], [2.0, 3.0]], dtype=np.float32)
     reference = Reference.of([0.1, 0.9], Features(names=("a", "b"), values=values))
