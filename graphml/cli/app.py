@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer._click.exceptions import ClickException, UsageError
 
-from graphml.cli import data, decisions, demo, doctor, evaluate, explain, models, rings
+from graphml.cli import data, decisions, demo, doctor, evaluate, explain, models, recommend, rings
 from graphml.errors import GraphmlError, one_line
 
 _INTERRUPTED = 130
@@ -54,6 +54,7 @@ app.command("load")(data.load)
 app.command("detect-rings")(rings.detect_rings)
 app.command("train")(models.train)
 app.command("score")(models.score)
+app.command("recommend")(recommend.recommend)
 app.command("audit-leakage")(models.audit_leakage)
 app.command("explain")(explain.explain)
 app.command("label")(decisions.label)

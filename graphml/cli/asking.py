@@ -79,7 +79,10 @@ MethodOption = Annotated[
     str,
     typer.Option(
         "--method",
-        help="fraud: blend (rings, trees on aggregates and a network) | network (alone).",
+        help=(
+            "fraud: blend (rings, trees on aggregates and a network) | network (alone); "
+            "recommend: blend (sources of candidates and a ranker) | network (alone)."
+        ),
     ),
 ]
 UnitOption = Annotated[str, typer.Option("--unit", help="What is judged: member | order | review.")]
@@ -143,13 +146,16 @@ def capacity_of(text: str | None) -> Capacity | None:
     """Return how many can be reviewed: a whole number is a count, one below 1 a share.
 
     Raises:
-        UsageError: It is neither.
-        ConfigError: It is 0.
+        UsageError: It is neither, or 0.
     """
     from graphml.fraud.decisions import Capacity
 
     if text is None:
         return None
+    if re.fullmatch(r"0*\.?0+", text):
+        raise UsageError(
+            f"--capacity {text} holds nobody", hint="--capacity 200, or --capacity 0.02"
+        )
     if re.fullmatch(r"[0-9]{1,15}", text):
         return Capacity(count=int(text))
     if re.fullmatch(r"0?\.[0-9]{1,15}", text):

@@ -9,14 +9,16 @@ import tempfile
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from graphml.cli import options
 from graphml.cli.data import DEMO
+from graphml.cli.models import models_of
 from graphml.cli.output import emit, write_whole
 from graphml.cli.progress import progress, say
+from graphml.cli.recommend import COLUMNS
 from graphml.cli.rings import ring_columns
 from graphml.errors import StoreError
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from graphml.store.base import GraphStore
 
 _SHOWN = 8
+_LISTED = 5
 _SHIPPED = "customer-fraud-demo"
 _SHIPPED_AS_OF = datetime(2017, 7, 2, tzinfo=UTC)
 _COLUMNS = ("ring", "members", "score", "kind", "shared", "evidence")
@@ -39,7 +42,7 @@ def demo(
     quiet: options.QuietOption = False,
     debug: options.DebugOption = False,
 ) -> None:
-    """Find rings in a made-up marketplace, then in a small set of real-looking tables."""
+    """Find rings and recommend products in a made-up marketplace; rings in real-looking tables."""
     from graphml.config import RingConfig
     from graphml.pipeline import detect
     from graphml.store.connect import connect, state_folder
@@ -59,11 +62,17 @@ def demo(
             last = target.summary().last
             assert last is not None
             made_up = detect(target, RingConfig(), as_of=last, write=True).rings
+            lists = _recommended(target, models_of(url, None) / "recommend", last)
         _show(
             made_up,
             quiet=quiet,
             heading=f"{len(made_up)} rings in the made-up marketplace, the first {_SHOWN}:",
         )
+        whom = lists[0]["member_id"] if lists else "MEMBER"
+        typer.echo(f"what member {whom} may buy next, the first {len(lists)}:")
+        columns = {name: COLUMNS[name] for name in ("rank", "product_id", "reasons")}
+        emit(lists, columns=columns, format_="table", out=None)
+        typer.echo("")
         with tempfile.TemporaryDirectory() as folder:
             shipped = _shipped(Path(folder))
         _show(
@@ -72,7 +81,7 @@ def demo(
             heading=f"{len(shipped)} rings in {_SHIPPED}, as of {_SHIPPED_AS_OF:%Y-%m-%d}, "
             "in a temporary store that is gone now:",
         )
-    _next(made_up, url)
+    _next(made_up, whom, url)
 
 
 def _fill(target: GraphStore, config: SimulateConfig) -> None:
@@ -89,6 +98,27 @@ def _fill(target: GraphStore, config: SimulateConfig) -> None:
                 hint="graphml demo --store embedded://demo-store",
             )
     target.write_tables(market.tables)
+
+
+def _recommended(store: GraphStore, folder: Path, as_of: datetime) -> list[dict[str, Any]]:
+    """Return the list of a member who buys much, by a recommender taught quickly and kept."""
+    import polars as pl
+
+    from graphml.config import RecommendConfig
+    from graphml.errors import NothingToDoError
+    from graphml.pipeline.recommending import recommend_stored, train_recommender
+    from graphml.recommend.rules import Rules
+
+    bought = store.read_tables(as_of).events.filter(pl.col("kind") == "purchase")
+    counts = bought["member_id"].value_counts().sort("count", "member_id", descending=[True, False])
+    try:
+        train_recommender(
+            store, RecommendConfig(moments=2, asked=1_000), as_of=as_of, folder=folder
+        )
+    except NothingToDoError:  # a marketplace of a few days
+        return []
+    members = counts["member_id"].head(1).to_list()
+    return recommend_stored(store, folder, members, as_of=as_of, rules=Rules(), top=_LISTED)
 
 
 def _shipped(folder: Path) -> Sequence[Ring]:
@@ -114,7 +144,7 @@ def _show(rings: Sequence[Ring], *, heading: str, quiet: bool) -> None:
     typer.echo("")
 
 
-def _next(rings: Sequence[Ring], url: str) -> None:
+def _next(rings: Sequence[Ring], member: str, url: str) -> None:
     from graphml.config import DEFAULT_STORE
 
     store = "" if url == DEFAULT_STORE else f" --store {url}"
@@ -123,6 +153,7 @@ def _next(rings: Sequence[Ring], url: str) -> None:
     typer.echo("next:")
     typer.echo(f"  {called} explain ring {ring}{store}")
     typer.echo(f"  {called} detect-rings --top 5 --format json{store}")
+    typer.echo(f"  {called} recommend {member} --no-bought{store}")
     typer.echo(
         f"  {called} load YOUR_FOLDER --store embedded://yours   # docs/how-to/bring-your-events.md"
     )

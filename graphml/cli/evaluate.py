@@ -11,6 +11,7 @@ from graphml.cli import options
 from graphml.cli.asking import GraphOption
 from graphml.cli.detector import report_detector
 from graphml.cli.graphs import refuse_for_cards, report_card
+from graphml.cli.lists import report_lists
 from graphml.cli.output import chosen_format, emit, print_rows
 from graphml.cli.progress import progress
 from graphml.cli.ringmodel import ModelOption, ring_model
@@ -82,13 +83,26 @@ def report_of(
 ) -> None:
     """Print how good a model is on the labels that its training did not see."""
     from graphml.pipeline.fraud import is_detector
+    from graphml.pipeline.orders import evaluate_kept_orders, is_of_orders
+    from graphml.pipeline.recommending import is_recommender
     from graphml.pipeline.training import evaluate_model
     from graphml.store.connect import connect
     from graphml.training.model import GraphModel
 
+    if is_of_orders(folder):
+        with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
+            report = evaluate_kept_orders(
+                source, folder, as_of=options.as_of_or_last(source, as_of)
+            )
+        print_rows(report.rows, format_, out)
+        return
     if is_detector(folder):
         url = options.store_url(store)
         report_detector(folder, url, as_of=as_of, format_=format_, out=out, quiet=quiet)
+        return
+    if is_recommender(folder):
+        url = options.store_url(store)
+        report_lists(folder, url, as_of=as_of, format_=format_, out=out, quiet=quiet)
         return
     with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
         model = GraphModel.load(folder)

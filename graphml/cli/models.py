@@ -31,6 +31,7 @@ from graphml.cli.asking import (
 )
 from graphml.cli.detector import method_of, train_blend
 from graphml.cli.graphs import refuse_for_cards, score_card, train_card
+from graphml.cli.lists import train_lists
 from graphml.cli.orders import score_units, train_units, unit_of
 from graphml.cli.output import chosen_format, print_rows
 from graphml.cli.progress import progress, say
@@ -68,7 +69,7 @@ def train(
     quiet: options.QuietOption = False,
     debug: options.DebugOption = False,
 ) -> None:
-    """Train a model on the store's events: a fraud detector, or a network for recommendations.
+    """Train a model on the store's events: a fraud detector, or a recommender.
 
     A network's training that was stopped goes on.
     """
@@ -104,6 +105,19 @@ def train(
         train_units(
             url, fraud_config_of(seed), folder=folder, as_of=as_of, format_=chosen,
             dry_run=dry_run, quiet=quiet,
+        )  # fmt: skip
+        return
+    if kind == "recommend" and method_of(method) == "blend":
+        options.refuse_options(
+            {"--horizon": horizon, "--every": every, "--valid-from": valid_from, "--test-from": test_from,
+             "--negatives": _unless("auto", negatives), "--encoder": encoder, "--epochs": epochs,
+             "--device": device},
+            "is for --method network",
+            hint="horizon_days and step_days under [recommend] in graphml.toml",
+        )  # fmt: skip
+        train_lists(
+            url, folder=folder, as_of=as_of, seed=seed, format_=chosen, dry_run=dry_run,
+            quiet=quiet,
         )  # fmt: skip
         return
     if kind == "fraud" and method_of(method) == "blend":

@@ -48,21 +48,21 @@ class FilterConfig:
     An exponent of 0 lets all members or products count alike, 1 divides by how much they have.
     """
 
-    member_exponent: float = 0.4
+    member_exponent: float = 0.3
     """How little a member who has much says, 0 to 1."""
-    near_source: float = 0.6
+    near_source: float = 0.7
     """How little a widespread product of a history says in the near part, 0 to 1."""
     near_target: float = 0.3
     """How far a widespread product is held back when scored in the near part, 0 to 1."""
-    neighbours: int = 1_000
+    neighbours: int = 500
     """Most products that one product speaks for in the near part, at least 1."""
     far_exponent: float = 0.3
     """How far widespread products are evened out where the far part looks for directions, 0 to 1."""
-    far_target: float = 0.1
+    far_target: float = 0.3
     """How far they are brought back when scored in the far part, 0 to 1."""
     rank: int = 1_024
     """Most directions of the far part, 0 to 4,096."""
-    floor: float = 0.25
+    floor: float = 0.22
     """Weakest direction kept, as a share of the strongest: 0.001 to 1."""
     far_share: float = 0.4
     """Share of the far part: 0 for the near part alone, 1 for the far part alone."""

@@ -84,7 +84,7 @@ def test_scores_are_one_row_a_member_riskiest_first_and_can_be_published(fraud, 
 
 def test_a_model_may_not_score_a_moment_before_its_training_ended(fraud, shop):
     done = run(shop, "score", "fraud", "--as-of", "2024-01-15T00:00:00Z", "-q", code=2)
-    assert "knows what happened until" in done.stderr
+    assert "was trained on data up to" in done.stderr
     assert "try: a later --as-of" in done.stderr
 
 
@@ -175,6 +175,9 @@ def test_a_detector_reports_its_methods_and_writes_its_card(blend, shop):
     card = (shop / "blend" / "MODEL_CARD.md").read_text()
     assert json.loads((shop / "blend" / "detector.json").read_text())["name"] in card
     assert f"{report[0]['recall']:.3f}" in card
+    accused = json.loads((shop / "blend" / "manifest.json").read_text())["counts"]["valid_accused"]
+    if accused >= 10 and report[0]["method"] != "structure":
+        assert "Expected calibration error of accusations on validation" in card
 
 
 def test_a_detector_scores_publishes_and_is_evaluated(blend, shop):
@@ -188,7 +191,7 @@ def test_a_detector_scores_publishes_and_is_evaluated(blend, shop):
     late = run(
         shop, "score", "fraud", "--model", "blend", "--as-of", "2023-01-01T00:00:00Z", "-q", code=2
     )
-    assert "knows what happened until" in late.stderr
+    assert "was trained on data up to" in late.stderr
     report = rows(run(shop, "evaluate", "blend", "-q"))
     assert {row["method"] for row in report} >= {"structure"}
     if not (shop / "blend" / "network").exists():

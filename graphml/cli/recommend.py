@@ -1,0 +1,102 @@
+"""``recommend``: products for members, with reasons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from graphml.cli import options
+from graphml.cli.asking import ModelOption
+from graphml.cli.models import models_of
+from graphml.cli.output import chosen_format, emit
+from graphml.cli.progress import progress
+from graphml.errors import NothingToDoError, UsageError, one_line
+
+
+def recommend(
+    members: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MEMBER]...", help="For whom; all members if nobody is named."),
+    ] = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="Products for each member.")] = 20,
+    bought: Annotated[
+        bool, typer.Option("--bought/--no-bought", help="Whether what a member has may come again.")
+    ] = True,
+    blocked: Annotated[
+        Path | None,
+        typer.Option(
+            "--blocked",
+            metavar="FILE",
+            help="Products never recommended, an id a line: sold out, or not to be promoted.",
+            show_default=False,
+        ),
+    ] = None,
+    per_seller: Annotated[
+        int | None,
+        typer.Option("--per-seller", min=1, help="Of one seller at most.", show_default=False),
+    ] = None,
+    per_category: Annotated[
+        int | None,
+        typer.Option("--per-category", min=1, help="Of one category at most.", show_default=False),
+    ] = None,
+    with_reasons: Annotated[
+        bool, typer.Option("--reasons/--no-reasons", help="Whether to say why.")
+    ] = True,
+    model: ModelOption = None,
+    store: options.StoreOption = None,
+    as_of: options.AsOfOption = None,
+    format_: options.FormatOption = None,
+    out: options.OutOption = None,
+    quiet: options.QuietOption = False,
+    debug: options.DebugOption = False,
+) -> None:
+    """Recommend products to members, each with the reasons for it."""
+    from graphml.pipeline.recommending import recommend_stored
+    from graphml.recommend.rules import Rules
+    from graphml.store.connect import connect
+
+    chosen = chosen_format(format_, out)
+    url = options.store_url(store)
+    rules = Rules(
+        bought=bought, blocked=_ids(blocked), per_seller=per_seller, per_category=per_category
+    )
+    with progress(quiet=quiet), connect(url, read_only=True) as source:
+        rows = recommend_stored(
+            source,
+            model or models_of(url, None) / "recommend",
+            members or [],
+            as_of=options.as_of_or_last(source, as_of),
+            rules=rules,
+            top=top,
+            explained=with_reasons,
+        )
+    if not rows:
+        raise NothingToDoError("the rules leave nothing to recommend", hint="fewer rules")
+    emit(rows, columns=COLUMNS, format_=chosen, out=out)
+
+
+def _why(row: dict[str, Any]) -> str:
+    return "; ".join(reason["text"] for reason in row["reasons"])
+
+
+COLUMNS = {
+    "member_id": lambda row: row["member_id"],
+    "rank": lambda row: row["rank"],
+    "product_id": lambda row: row["product_id"],
+    "score": lambda row: row["score"],
+    "reasons": _why,
+}
+
+
+def _ids(file: Path | None) -> frozenset[str]:
+    if file is None:
+        return frozenset()
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"cannot read {file}: {one_line(error)}", hint="a text file, a product id a line"
+        ) from error
+    return frozenset(line.strip() for line in lines if line.strip())

@@ -1,0 +1,226 @@
+"""From a store to a recommender, its report, and products for members."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphml.config import RecommendConfig
+from graphml.errors import UsageError, one_line
+from graphml.pipeline.keeping import keep
+from graphml.pipeline.reading import stored_graph
+from graphml.recommend.evaluation import compare
+from graphml.recommend.fitting import ask, fit_recommender, fraudulent, moments_of
+from graphml.recommend.ranker import Asked
+from graphml.recommend.reasons import reasons
+from graphml.recommend.recommender import CARD, SIMPLE, Recommender, Shelf, simple_scores
+from graphml.recommend.rules import Rules, lists
+from graphml.results import Report, time_text
+from graphml.store.provenance import Manifest, Stopwatch, digest, fingerprint
+
+if TYPE_CHECKING:
+    from graphml.graph.build import Graph
+    from graphml.store.base import GraphStore
+
+logger = logging.getLogger("graphml.pipeline")
+
+_NOT_PERSONAL, _SELLS = "popular", "popular_30"
+"""The method for who opted out, and the source that it orders by."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainedRecommender:
+    """A trained recommender, its report on the last horizon, and the manifest of the training."""
+
+    recommender: Recommender
+    report: Report
+    manifest: Manifest
+
+
+def is_recommender(folder: Path) -> bool:
+    """Return whether a folder holds a recommender, whole or damaged."""
+    return (folder / CARD).is_file()
+
+
+def train_recommender(
+    store: GraphStore, config: RecommendConfig, *, as_of: datetime, folder: Path
+) -> TrainedRecommender:
+    """Train a recommender on what a store held as of a moment; keep it in ``folder``.
+
+    The report is about the last horizon up to the moment, the choice about the one before it, and
+    training knows what came before that.
+
+    Raises:
+        NothingToDoError: There is no event by then, too little history, or nobody came back.
+    """
+    watch = Stopwatch()
+    tables, graph = stored_graph(store, as_of)
+    graph = graph.until(as_of)
+    train, valid, test = moments_of(graph, config)
+    digests = {"settings": digest(asdict(config)), "data": fingerprint(tables)}
+    fitted = fit_recommender(graph, train, valid, config=config, digests=digests)
+    recommender = fitted.recommender
+    report = report_of(recommender, ask(graph, test, config), moment=test, seed=config.seed)
+    manifest = Manifest.of(
+        "train-recommend",
+        settings=config,
+        data=digests["data"],
+        as_of=as_of,
+        seed=config.seed,
+        model=recommender.name,
+        counts={"train": fitted.train, "valid": len(fitted.valid.bought), "test": report.labels},
+        notes={
+            "store": store.url,
+            "method": recommender.method,
+            "validation_ndcg_at_20": dict(fitted.chosen),
+            "moments": [time_text(moment) for moment in (*train, valid, test)],
+        },
+        watch=watch,
+    )
+    recommender.save(folder)
+    keep(folder, report, manifest)
+    return TrainedRecommender(recommender=recommender, report=report, manifest=manifest)
+
+
+def evaluate_recommender(store: GraphStore, folder: Path, *, as_of: datetime) -> Report:
+    """Return how good a recommender is on the last horizon up to a moment.
+
+    Raises:
+        UsageError: There is none in ``folder``, or it was chosen by what came within the horizon.
+        NothingToDoError: Nobody bought anything within it.
+    """
+    recommender = Recommender.load(folder)
+    moment = as_of - recommender.horizon
+    _, graph = stored_graph(store, as_of)
+    _check_moment(recommender, moment, f"one horizon before {time_text(as_of)}")
+    config = recommender.config
+    return report_of(recommender, ask(graph, moment, config), moment=moment, seed=config.seed)
+
+
+def report_of(recommender: Recommender, asked: Asked, *, moment: datetime, seed: int) -> Report:
+    """Return a recommender's report as of a moment, beside all simple methods."""
+    told = {recommender.method: recommender.scores(asked.names, asked.values)}
+    told |= {name: simple_scores(asked.names, asked.values, name) for name in SIMPLE}
+    rows = compare(asked, told, seed=seed)
+    return Report(
+        task="recommend", model=recommender.name, rows=tuple(rows), labels=int(asked.wanted.sum()),
+        first=moment, last=moment + recommender.horizon,
+    )  # fmt: skip
+
+
+def recommend_stored(
+    store: GraphStore,
+    folder: Path,
+    members: Sequence[str],
+    *,
+    as_of: datetime,
+    rules: Rules,
+    top: int,
+    explained: bool = True,
+) -> list[dict[str, Any]]:
+    """Return lists of products for members of a store: a row for each product, best first.
+
+    Who has opted out of personalisation, and who has no history, gets what sells most.
+
+    Args:
+        store: Whose members they are.
+        folder: Of the recommender.
+        members: Ids; all members there by then if empty.
+        as_of: The last moment known, with a time zone.
+        rules: What may stand on a list.
+        top: Longest list.
+        explained: Whether to give reasons.
+
+    Raises:
+        UsageError: There is no recommender in ``folder``, or it knows what came after ``as_of``, or
+            a member is not there by then.
+        NothingToDoError: No event has happened by then.
+    """
+    recommender = Recommender.load(folder)
+    _check_moment(recommender, as_of, time_text(as_of))
+    _, graph = stored_graph(store, as_of)
+    graph = graph.until(as_of)
+    who = _asked(graph, members, as_of)
+    shelf = Shelf.of(graph, without=fraudulent(graph))
+    each = max(recommender.config.each, top)
+    found, values = shelf.described(who, each=each)
+    scores = recommender.scores(shelf.names, values)
+    silent = _opted_out(graph)[found.member]
+    if silent.any():
+        common = simple_scores(shelf.names, values, _NOT_PERSONAL)
+        scores = np.where(silent, common, scores)
+        # What their own past alone names may not come up where rules leave little of the rest.
+        rank = values[:, shelf.names.index(f"rank.{_SELLS}")]
+        rows = np.flatnonzero(~silent | (rank < each))
+        scores, found = scores[rows], found.only(rows)
+    rows = lists(shelf, found, scores, rules=rules, top=top)
+    return _told(
+        shelf, recommender, found.member[rows], found.product[rows], scores[rows], explained
+    )
+
+
+def _told(
+    shelf: Shelf, recommender: Recommender, member: Any, product: Any, scores: Any, explained: bool
+) -> list[dict[str, Any]]:
+    nodes = shelf.history.graph.nodes
+    silent = _opted_out(shelf.history.graph)
+    result: list[dict[str, Any]] = []
+    bounds = np.flatnonzero(np.diff(member, prepend=-1, append=-1))
+    for begin, end in pairwise(bounds):
+        own = int(member[begin])
+        why: list[list[dict[str, Any]]] = [[] for _ in range(begin, end)]
+        if explained:
+            told = reasons(shelf, own, product[begin:end], personal=not silent[own])
+            why = [[reason.to_json() for reason in one] for one in told]
+        result += [
+            {
+                "member_id": nodes["member"].keys[own],
+                "product_id": nodes["product"].keys[int(product[row])],
+                "rank": row - int(begin) + 1,
+                "score": round(float(scores[row]), 6),
+                "model": recommender.name,
+                "reasons": why[row - begin],
+            }
+            for row in range(int(begin), int(end))
+        ]
+    return result
+
+
+def _asked(graph: Graph, members: Sequence[str], as_of: datetime) -> Any:
+    nodes = graph.nodes["member"]
+    if not members:
+        return np.flatnonzero(nodes.present).astype(np.int64)
+    result = []
+    for name in members:
+        place = nodes.keys.search_sorted(name)
+        there = place < len(nodes) and nodes.keys[int(place)] == name
+        if not there or not nodes.present[int(place)]:
+            raise UsageError(
+                f"no member {one_line(name)} by {time_text(as_of)}",
+                hint="an id as in the events, or a later --as-of",
+            )
+        result.append(int(place))
+    return np.unique(np.array(result, dtype=np.int64))
+
+
+def _opted_out(graph: Graph) -> Any:
+    features = graph.nodes["member"].features
+    if "opted_out" not in features.columns:
+        return np.zeros(len(graph.nodes["member"]), dtype=bool)
+    return features["opted_out"].fill_null(False).cast(bool).to_numpy()
+
+
+def _check_moment(recommender: Recommender, moment: datetime, words: str) -> None:
+    known = max(recommender.trained_until, recommender.chosen_until)
+    if known > moment:
+        raise UsageError(
+            f"{recommender.name} was trained on data up to {time_text(known)}, after {words}",
+            hint="a later --as-of, or a model trained as of an earlier moment",
+        )
