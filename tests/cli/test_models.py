@@ -94,7 +94,8 @@ def test_a_model_is_evaluated_on_what_came_after_it_was_chosen(fraud, shop):
 
 
 def test_recommendation_is_trained_and_reported_beside_popularity(shop):
-    report = rows(run(shop, "train", "recommend", "--encoder", "hgt", "--epochs", "1", "-q"))
+    asked = ("--method", "network", "--encoder", "hgt", "--epochs", "1")
+    report = rows(run(shop, "train", "recommend", *asked, "-q"))
     assert [row["method"] for row in report] == [
         "hgt", "popular in the last 30 days", "bought before, then popular",
     ]  # fmt: skip
