@@ -20,7 +20,7 @@ OURS = "graphml's filter"
 _SEARCHED = 6_000
 """Members that the search asks."""
 _GRID: Mapping[str, Sequence[float]] = {
-    "far_share": (0.2, 0.3, 0.4, 0.5, 0.6),
+    "far_share": (0.3, 0.4, 0.5, 0.6),
     "far_exponent": (0.2, 0.3, 0.4),
     "far_target": (0.1, 0.2, 0.3, 0.4),
     "member_exponent": (0.2, 0.3, 0.4),
@@ -29,6 +29,7 @@ _GRID: Mapping[str, Sequence[float]] = {
     "rank": (512, 768, 1_024),
     "neighbours": (100, 200, 500),
 }
+_DAMPING = (0.0, 0.5, 1.0, 2.0, 4.0)
 _HALVES = ("member_exponent", "near_source", "near_target", "far_exponent", "far_target")
 """Exponents, which are those of GF-CF when the search begins."""
 _GFCF, _TURBO, _EASE = (
@@ -81,7 +82,7 @@ def gfcf(matrix: sp.csr_matrix, weight: float = 0.2) -> LinearFilter:
     """Return GF-CF: one step in the graph, and the ideal low pass of 256 directions."""
     even = normalised(matrix, 0.5, 0.5)
     spread = matrix.sum(axis=0)
-    far = directions(even, 256, floor=1e-3, sweeps=6, seed=0)
+    far = directions(even, 256, damping=0, sweeps=6, seed=0)
     near = neighbours(even, even, matrix.shape[1])
     return made(near, far, power(spread, -0.5), np.float32(weight) * power(spread, 0.5))
 
@@ -154,8 +155,11 @@ def chosen_ease(matrix: sp.csr_matrix) -> LinearFilter:
     return ease(matrix, max(good, key=lambda penalty: good[penalty]))
 
 
-def search(train: sp.csr_matrix) -> dict[str, Any]:
-    """Return what suits a tenth of each member's training pairs, one setting after another, twice."""
+def search(train: sp.csr_matrix, shop: sp.csr_matrix | None) -> dict[str, Any]:
+    """Return what suits a tenth of each member's training pairs, one setting after another.
+
+    The damping, which says how many directions are of use, is chosen on the shop as well.
+    """
     kept, held = held_out(train, 0.1, seed=0)
     asked = some(kept, held, _SEARCHED)
     tried: dict[str, tuple[float, float]] = {}
@@ -172,12 +176,21 @@ def search(train: sp.csr_matrix) -> dict[str, Any]:
     for given in _TURBO:
         good(f"Turbo-CF {given}", partial(turbo_cf, kept, *given))
     halves = dict.fromkeys(_HALVES, 0.5)
-    # No direction is too weak: the rank decides. The floor is then what the last one reaches.
-    config = replace(FilterConfig(), floor=0.1, **halves)  # type: ignore[arg-type]
-    for name, values in [*_GRID.items()] * 2:
-        tries = [config, *(replace(config, **{name: value}) for value in values)]  # type: ignore[arg-type]
+    config = replace(FilterConfig(), **halves)  # type: ignore[arg-type]
+    for name, values in _GRID.items():
+        tries = [config, *(replace(config, **{name: v}) for v in values)]  # type: ignore[arg-type]
         config = max(tries, key=lambda c: good(str(c), partial(fit_filter, kept, c)))
         progress(f"chosen: {name} {getattr(config, name)}")
+    on_both = {}
+    for damping in _DAMPING:
+        other = replace(config, damping=damping)
+        on_both[damping] = good(str(other), partial(fit_filter, kept, other))
+        if shop is not None:
+            bought, hidden = held_out(shop, 0.1, seed=0)
+            found = figures(fit_filter(bought, other), *some(bought, hidden, _SEARCHED))
+            progress(f"{found[0].mean():.4f} {found[1].mean():.4f} shop, damping {damping}")
+            on_both[damping] *= quality(found)
+    config = replace(config, damping=max(on_both, key=lambda damping: on_both[damping]))
     return {"chosen": asdict(config), "tried": tried}
 
 

@@ -16,11 +16,12 @@ from graphml.config import RecommendConfig
 from graphml.errors import UsageError, one_line
 from graphml.pipeline.keeping import keep
 from graphml.pipeline.reading import stored_graph
+from graphml.recommend import CARD
 from graphml.recommend.evaluation import compare
 from graphml.recommend.fitting import ask, fit_recommender, fraudulent, moments_of
 from graphml.recommend.ranker import Asked
 from graphml.recommend.reasons import reasons
-from graphml.recommend.recommender import CARD, SIMPLE, Recommender, Shelf, simple_scores
+from graphml.recommend.recommender import SIMPLE, Recommender, Shelf, simple_scores
 from graphml.recommend.rules import Rules, lists
 from graphml.results import Report, time_text
 from graphml.store.provenance import Manifest, Stopwatch, digest, fingerprint

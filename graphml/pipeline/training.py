@@ -14,6 +14,7 @@ from graphml.fraud import CARD
 from graphml.pipeline.keeping import keep
 from graphml.pipeline.labelnotes import warn_of_labels
 from graphml.pipeline.reading import stored_graph
+from graphml.recommend import CARD as RECOMMENDER
 from graphml.results import Report
 from graphml.store.provenance import Manifest, Stopwatch, fingerprint
 
@@ -101,7 +102,8 @@ def train(
     )
     keep(folder, report, manifest)
     # A detector trained here before would be taken for this one.
-    (folder / CARD).unlink(missing_ok=True)
+    for card in (CARD, RECOMMENDER):
+        (folder / card).unlink(missing_ok=True)
     return Trained(model=model, report=report, manifest=manifest)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(_EXPONENTS, (0, 1)),
     "neighbours": (1, 1_000_000),
     "rank": (0, 4_096),
-    "floor": (1e-3, 1),
+    "damping": (0, 1_000),
     "far_share": (0, 1),
     "sweeps": (1, 100),
     "seed": (0, 2**31 - 1),
@@ -58,13 +58,13 @@ class FilterConfig:
     """Most products that one product speaks for in the near part, at least 1."""
     far_exponent: float = 0.3
     """How far widespread products are evened out where the far part looks for directions, 0 to 1."""
-    far_target: float = 0.3
+    far_target: float = 0.2
     """How far they are brought back when scored in the far part, 0 to 1."""
     rank: int = 1_024
     """Most directions of the far part, 0 to 4,096."""
-    floor: float = 0.22
-    """Weakest direction kept, as a share of the strongest: 0.001 to 1."""
-    far_share: float = 0.4
+    damping: float = 2.0
+    """At how many times a product's mean strength a direction counts half; 0 to 1,000."""
+    far_share: float = 0.5
     """Share of the far part: 0 for the near part alone, 1 for the far part alone."""
     sweeps: int = 3
     """How often the directions are refined, at least 1."""
@@ -85,7 +85,8 @@ class LinearFilter:
     product says: what each of them adds is the scores of a history that holds it alone.
 
     Attributes:
-        near: What each product says of its neighbours, float32 CSR [products, products].
+        near: What each product says of its neighbours, float32 CSR [products, products]; on the
+            diagonal what the far part has it say of itself, to be taken off.
         directions: Of the far part, float32 [products, rank].
         source: How much each product of a history counts in the far part, float32 [products].
         target: By how much each product's far score is multiplied, float32 [products].
@@ -223,12 +224,11 @@ class LinearFilter:
 def fit_filter(matrix: sp.csr_matrix, config: FilterConfig) -> LinearFilter:
     """Return the filter of who has what: the sum of a near and of a far part.
 
-    Near: products that the same members have, one step apart, divided by powers of how much
-    members have and how widespread products are. Far: the ideal low pass, which keeps the
-    strongest directions of the normalised matrix alike and drops the rest. GF-CF (Shen et al.
-    2021) is such a sum with all exponents one half. The directions come from randomised subspace
-    iteration (Halko, Martinsson, Tropp 2011). Both parts are brought to the mean length of their
-    scores on members. Multiplying all weights by one number changes nothing.
+    Near: products that the same members have, divided by powers of how much members have and how
+    widespread products are. Far: the normalised matrix's strongest directions, weak ones damped
+    as in ridge regression. With exponents of one half and no damping this is GF-CF (Shen et al.
+    2021). No product speaks for itself, as in EASE (Steck 2019). Both parts are brought to one
+    mean length on members, then to their shares. The unit of the weights changes nothing.
 
     Args:
         matrix: Weight of each product a member has, [members, products]; 0 to 1e12.
@@ -250,25 +250,29 @@ def fit_filter(matrix: sp.csr_matrix, config: FilterConfig) -> LinearFilter:
     source = power(spread, -config.far_exponent)
     far = spectral.directions(
         scaled(shares, source), config.rank,
-        floor=config.floor, sweeps=config.sweeps, seed=config.seed,
+        damping=config.damping, sweeps=config.sweeps, seed=config.seed,
     )  # fmt: skip
     target = power(spread, config.far_target)
     made = LinearFilter(near=near, directions=far, source=source, target=target, config=config)
-    _balance(made, known)
+    made = _balance(made, known)
     _log.info("%d pairs of products, %d directions", near.nnz, far.shape[1])
     return made
 
 
-def _balance(made: LinearFilter, known: sp.csr_matrix) -> None:
-    """Bring both parts to their shares, by the mean length of their scores on members."""
+def _balance(made: LinearFilter, known: sp.csr_matrix) -> LinearFilter:
+    """Return the filter with both parts in their shares, by mean length on members."""
     members = np.flatnonzero(np.diff(known.indptr))
     rows = known[members[:: max(1, -(-len(members) // _MEASURED))]]
     near = np.sqrt((rows @ made.near).power(2).sum(axis=1)).sum()
+    own = (made.directions**2).sum(axis=1) * made.source * made.target
     inner = scaled(rows, made.source) @ made.directions
-    far = np.linalg.norm((inner @ made.directions.T) * made.target, axis=1).sum()
+    far = (inner @ made.directions.T) * made.target - scaled(rows, own).toarray()
+    length = np.linalg.norm(far, axis=1).sum()
     share, count = made.config.far_share, rows.shape[0]
-    made.near.data *= np.float32((1 - share) * count / near if near > 0 else 0)
-    made.target[:] *= np.float32(share * count / far if far > 0 else 0)
+    by = np.float32(share * count / length if length > 0 else 0)
+    both = made.near * np.float32((1 - share) * count / near if near > 0 else 0)
+    both = sp.csr_matrix(both - sp.diags_array(own * by), dtype=np.float32)
+    return replace(made, near=both, target=made.target * by)
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> str:

@@ -14,6 +14,8 @@ from graphml.recommend.recommender import Shelf
 Ints = NDArray[np.int64]
 
 _MOST = 2
+_TODAY = 0.5
+"""Days."""
 _LINKED = (
     ("similar", "BECAUSE_BOUGHT", "members who bought {} bought this"),
     ("together", "OFTEN_TOGETHER", "often in one basket with {}"),
@@ -81,8 +83,9 @@ def _returning(shelf: Shelf, member: int, products: Ints) -> list[list[Reason]]:
             result.append([])
             continue
         times = "once" if told["baskets"] == 1 else f"{told['baskets']:.0f} times"
-        text = f"bought {times}, last {_days(told['since_bought'])} ago"
-        if told["baskets"] > 1:
+        lately = told["since_bought"] < _TODAY
+        text = f"bought {times}, last {'today' if lately else _days(told['since_bought']) + ' ago'}"
+        if told["baskets"] > 1 and told["gap"] >= _TODAY:
             text += f", every {_days(told['gap'])} or so"
         result.append([Reason(code="RETURNING", text=text, because=(keys[int(product)],))])
     return result

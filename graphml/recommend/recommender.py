@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from graphml.config import RecommendConfig
 from graphml.errors import ConfigError, UsageError, one_line
 from graphml.graph.build import Graph
+from graphml.recommend import CARD
 from graphml.recommend.candidates import Candidates, Sources
 from graphml.recommend.features import Known
 from graphml.recommend.history import History
@@ -22,7 +23,6 @@ from graphml.results import parse_time, time_text
 from graphml.store.files import clear_errors, replace_file
 from graphml.tabular.trees import TreeModel
 
-CARD = "recommender.json"
 FORMAT = 1
 
 Ints = NDArray[np.int64]

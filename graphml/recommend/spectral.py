@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 _SPARE = 32
 """Directions followed beyond those wanted, for the last of these to be right."""
+_WEAKEST = 1e-3
+"""Weakest direction of use, as a share of the strongest: beyond are rounding errors."""
 _ROWS = 2_048
 """Products whose neighbours are counted at a time."""
 _SORTED = 256
@@ -59,8 +61,8 @@ def scaled(matrix: sp.csr_matrix, columns: Floats) -> sp.csr_matrix:
 def neighbours(left: sp.csr_matrix, right: sp.csr_matrix, most: int) -> sp.csr_matrix:
     """Return ``left.T @ right`` with the highest ``most`` entries of each row, float32 CSR.
 
-    Of entries as high as the lowest one kept, all are kept. Made in blocks, since all pairs of
-    products that anybody has may be too many.
+    Entries on the diagonal are left out; of those as high as the lowest one kept, all are kept.
+    Made in blocks, since all pairs of products that anybody has may be too many.
 
     Args:
         left: [members, products], at least 0.
@@ -70,6 +72,8 @@ def neighbours(left: sp.csr_matrix, right: sp.csr_matrix, most: int) -> sp.csr_m
     turned, parts = left.T.tocsr(), []
     for low in range(0, turned.shape[0], _ROWS):
         part = (turned[low : low + _ROWS] @ right).tocsr()
+        own = low + np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
+        part.data[part.indices == own] = 0
         for row in np.flatnonzero(np.diff(part.indptr) > most):
             values = part.data[part.indptr[row] : part.indptr[row + 1]]
             values[values < np.partition(values, -most)[-most]] = 0
@@ -80,16 +84,20 @@ def neighbours(left: sp.csr_matrix, right: sp.csr_matrix, most: int) -> sp.csr_m
     return result
 
 
-def directions(matrix: sp.csr_matrix, rank: int, *, floor: float, sweeps: int, seed: int) -> Floats:
+def directions(
+    matrix: sp.csr_matrix, rank: int, *, damping: float, sweeps: int, seed: int
+) -> Floats:
     """Return the strongest right singular vectors, float32 [columns, rank or fewer].
 
-    By randomised subspace iteration (Halko, Martinsson, Tropp 2011); all at once where the
-    matrix is hardly larger than ``rank``.
+    Each is as long as the root of s² / (s² + ``damping`` · m), with its singular value s and the
+    mean m of the columns' squared lengths; those weaker than a thousandth of the strongest are
+    left out. By randomised subspace iteration (Halko, Martinsson, Tropp 2011); all at once where
+    the matrix is hardly larger than ``rank``.
 
     Args:
         matrix: Float32 CSR.
         rank: How many, at least 0.
-        floor: Weakest singular value of use, as a share of the strongest, above 0.
+        damping: At least 0; then all are of length 1.
         sweeps: How often to multiply by the matrix and back, at least 1.
         seed: Of the columns to begin with.
     """
@@ -99,36 +107,43 @@ def directions(matrix: sp.csr_matrix, rank: int, *, floor: float, sweeps: int, s
         return np.zeros((matrix.shape[1], 0), dtype=np.float32)
     x = matrix / np.float32(length)
     if min(x.shape) <= width:
-        return _exactly(x.astype(np.float64).toarray(), rank, floor)
+        found, squares = _exactly(x.astype(np.float64).toarray())
+    else:
+        found, squares = _nearly(x, width, sweeps, np.random.default_rng(seed))
+    kept = squares[:rank][squares[:rank] >= squares[0] * _WEAKEST**2]
+    half = damping / len(np.unique(x.indices))
+    lengths = np.sqrt(kept / (kept + half)).astype(np.float32)
+    return np.ascontiguousarray(found[:, : len(kept)] * lengths, dtype=np.float32)
+
+
+def _nearly(
+    x: sp.csr_matrix, width: int, sweeps: int, rng: np.random.Generator
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
     turned = x.T.tocsr()
-    rng = np.random.default_rng(seed)
     found = rng.standard_normal((x.shape[1], width), dtype=np.float32)
     for _ in range(sweeps):
         found = _orthonormal(turned @ (x @ found))
     seen = x @ found
-    turns = _strongest(seen.T @ seen, rank, floor)
-    return np.ascontiguousarray(found @ turns.astype(np.float32))
+    squares, turns = _strongest(seen.T @ seen)
+    return found @ turns.astype(np.float32), squares
 
 
-def _exactly(x: NDArray[np.float64], rank: int, floor: float) -> Floats:
+def _exactly(x: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[np.float64]]:
     if len(x) >= x.shape[1]:
-        found = _strongest(x.T @ x, rank, floor)
-    else:
-        found = x.T @ _strongest(x @ x.T, rank, floor)
-        found /= np.linalg.norm(found, axis=0)
-    return np.ascontiguousarray(found, dtype=np.float32)
+        squares, turns = _strongest(x.T @ x)
+        return turns, squares
+    squares, turns = _strongest(x @ x.T)
+    return x.T @ turns / np.sqrt(np.maximum(squares, 1e-30)), squares
 
 
-def _strongest(gram: NDArray[Any], rank: int, floor: float) -> NDArray[np.float64]:
+def _strongest(gram: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     squares, turns = np.linalg.eigh(gram.astype(np.float64))
-    enough = int((squares >= squares[-1] * floor**2).sum())
-    result: NDArray[np.float64] = turns[:, ::-1][:, : min(enough, rank)]
-    return result
+    return squares[::-1], turns[:, ::-1]
 
 
 def _orthonormal(columns: Floats) -> Floats:
-    squares, turns = np.linalg.eigh((columns.T @ columns).astype(np.float64))
-    kept = squares > squares[-1] * 1e-8
+    squares, turns = _strongest(columns.T @ columns)
+    kept = squares > squares[0] * 1e-8
     result: Floats = columns @ (turns[:, kept] / np.sqrt(squares[kept])).astype(np.float32)
     return result
 

@@ -187,7 +187,10 @@ def test_a_dry_run_writes_nothing(shop):
 
 
 @pytest.fixture(scope="module")
-def network(shop: Path) -> str:
+def network(trained: object, shop: Path) -> str:
+    # Of a recommender that was trained there before nothing stays.
+    (shop / "network").mkdir()
+    shutil.copy(shop / ".graphml/models/recommend/recommender.json", shop / "network")
     run(shop, "train", "recommend", "--method", "network", "--out", "network", "-q")
     return "network"
 

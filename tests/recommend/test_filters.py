@@ -15,7 +15,7 @@ from graphml.errors import ConfigError, UsageError
 from graphml.recommend.filters import FilterConfig, LinearFilter, fit_filter
 
 PLAIN = FilterConfig(rank=4, neighbours=50)
-WHOLE = FilterConfig(rank=64, floor=1e-3, neighbours=10**6, far_share=0.5)
+WHOLE = FilterConfig(rank=64, neighbours=10**6)
 """All directions and all neighbours: what is left out depends on no rounding."""
 
 
@@ -42,10 +42,17 @@ def oracle(matrix, histories, config: FilterConfig) -> np.ndarray:
     near = (shares * power(spread, -config.near_source)).T @ (
         shares * power(spread, -config.near_target)
     )
-    _, values, turned = np.linalg.svd(shares * power(spread, -config.far_exponent))
-    kept = turned[: len(values)][values >= max(values.max() * config.floor, 1e-12)][: config.rank]
-    far = power(spread, -config.far_exponent)[:, None] * (kept.T @ kept)
+    x = shares * power(spread, -config.far_exponent)
+    _, values, turned = np.linalg.svd(x)
+    kept = (values >= max(values.max() * 1e-3, 1e-12)) & (np.arange(len(values)) < config.rank)
+    values, turned = values[kept], turned[: len(kept)][kept]
+    half = config.damping * (x**2).sum() / max((spread > 0).sum(), 1)
+    far = power(spread, -config.far_exponent)[:, None] * (
+        turned.T * (values**2 / (values**2 + half)) @ turned
+    )
     far *= power(spread, config.far_target)
+    np.fill_diagonal(near, 0)
+    np.fill_diagonal(far, 0)
     members = r[had > 0]
     total = np.zeros((len(asked), r.shape[1]))
     for part, share in ((near, 1 - config.far_share), (far, config.far_share)):
@@ -94,19 +101,28 @@ def test_directions_of_a_larger_matrix_are_the_strongest(shape):
     config = replace(WHOLE, rank=5, sweeps=30)
     model = fit_filter(matrix, config)
     assert model.directions.shape == (shape[1], 5)
-    np.testing.assert_allclose(model.directions.T @ model.directions, np.eye(5), atol=1e-4)
+    square = model.directions.T @ model.directions
+    np.testing.assert_allclose(square, np.diag(np.diag(square)), atol=1e-4)
+    assert (np.diff(np.diag(square)) < 0).all()
     np.testing.assert_allclose(
         model.scores(matrix), oracle(matrix, matrix, config), rtol=2e-3, atol=1e-4
     )
 
 
-def test_weak_directions_are_left_out():
-    matrix = csr(np.diag([8.0, 4.0, 2.0, 1.0]))
+@pytest.mark.parametrize("transpose", [False, True])
+def test_weak_directions_are_damped_and_those_beyond_the_rank_left_out(transpose):
+    matrix = np.zeros((4, 6))
+    matrix[range(4), range(4)] = 8, 4, 2, 1e-3
+    matrix = csr(matrix.T if transpose else matrix)
     plain = replace(WHOLE, member_exponent=0.0, far_exponent=0.0)
-    for floor, count in ((0.6, 1), (0.3, 2), (0.2, 3), (0.01, 4)):
-        assert fit_filter(matrix, replace(plain, floor=floor)).directions.shape == (4, count)
-    assert fit_filter(matrix, replace(plain, rank=2)).directions.shape == (4, 2)
-    assert fit_filter(matrix, replace(plain, rank=0)).directions.shape == (4, 0)
+    for damping in (0.0, 1.0, 5.0):
+        found = fit_filter(matrix, replace(plain, damping=damping)).directions
+        lengths = (found**2).sum(axis=0)
+        half = damping * (64 + 16 + 4 + 1e-6) / 4
+        np.testing.assert_allclose(lengths, [s / (s + half) for s in (64, 16, 4)], rtol=1e-5)
+    for rank in (0, 2):
+        shape = fit_filter(matrix, replace(plain, rank=rank)).directions.shape
+        assert shape == (matrix.shape[1], rank)
 
 
 def two_blocks(seed: int = 0) -> sp.csr_matrix:
@@ -147,6 +163,7 @@ def test_what_a_history_says_is_the_sum_of_what_its_products_say(both, factor):
     np.testing.assert_allclose(
         model.scores(histories), histories.toarray() @ alone, rtol=1e-3, atol=1e-4
     )
+    np.testing.assert_allclose(np.diag(alone), 0, atol=1e-4)
     np.testing.assert_allclose(
         model.scores(histories * factor), factor * model.scores(histories), rtol=1e-3, atol=1e-4
     )
@@ -247,9 +264,10 @@ def test_more_than_the_catalogue_has_ends_in_nothing(k):
 
 @pytest.mark.parametrize("k", [3, 5, 400])
 def test_of_equal_scores_the_lower_number_comes_first(k):
-    model = fit_filter(csr(np.diag([1, 1, 1, 1, 1])), replace(PLAIN, far_share=0.0))
+    model = fit_filter(csr(np.ones((3, 5))), replace(PLAIN, far_share=0.0))
     places, values = model.top(csr([[0, 0, 0, 1, 0], [0] * 5]), k)
-    assert places[0, :5].tolist() == [3, 0, 1, 2, 4][:k]
+    # No product speaks for itself.
+    assert places[0, :5].tolist() == [0, 1, 2, 4, 3][:k]
     assert places[1, :5].tolist() == [0, 1, 2, 3, 4][:k]
     assert (values[1, :5] == 0).all()
 
@@ -329,7 +347,7 @@ def test_matrices_and_numbers_that_do_not_fit_are_refused():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("rank", -1), ("far_share", 1.1), ("floor", 0), ("near_source", np.nan), ("neighbours", 0)],
+    [("rank", -1), ("far_share", 1.1), ("damping", -1), ("near_source", np.nan), ("neighbours", 0)],
 )
 def test_a_setting_out_of_range_is_refused(name, value):
     with pytest.raises(ConfigError, match=f"filter.{name} is"):
@@ -448,6 +466,8 @@ def test_other_methods_are_what_their_papers_say():
     cosine = (r.T @ r) / np.sqrt(np.outer(spread, spread))
     even = r / np.sqrt(had) / np.sqrt(spread)
     step = even.T @ even
+    np.fill_diagonal(cosine, 0)
+    np.fill_diagonal(step, 0)
     gram = np.linalg.inv(r.T @ r + 10 * np.eye(30))
     best = -gram / np.diag(gram)
     np.fill_diagonal(best, 0)
