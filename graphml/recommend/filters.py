@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,10 +22,10 @@ from graphml.store.files import clear_errors, replace_file
 
 FORMAT = 1
 _ABOUT = "filter.json"
-_MEASURED = 512
-"""Members by whom the two parts are brought to one scale, at most."""
+_MEASURED, _ROUNDING = 512, 1e-4
+"""Members by whom the parts are brought to one scale, at most; what is no length."""
 _HELD = 2**26
-"""Scores held at once, for rows of products to be ranked."""
+"""Scores held at once where rows are ranked."""
 _EXPONENTS = ("member_exponent", "near_source", "near_target", "far_exponent", "far_target")
 _RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(_EXPONENTS, (0, 1)),
@@ -38,33 +37,31 @@ _RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**31 - 1),
 }
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilterConfig:
-    """How a filter is made; chosen on held-out training pairs of Gowalla (benchmarks/gowalla.py).
+    """How a filter is made; chosen on held-out training pairs (benchmarks/gowalla.py).
 
     An exponent of 0 lets all members or products count alike, 1 divides by how much they have.
     """
 
     member_exponent: float = 0.3
     """How little a member who has much says, 0 to 1."""
-    near_source: float = 0.7
+    near_source: float = 0.6
     """How little a widespread product of a history says in the near part, 0 to 1."""
-    near_target: float = 0.3
+    near_target: float = 0.1
     """How far a widespread product is held back when scored in the near part, 0 to 1."""
     neighbours: int = 500
     """Most products that one product speaks for in the near part, at least 1."""
     far_exponent: float = 0.3
     """How far widespread products are evened out where the far part looks for directions, 0 to 1."""
-    far_target: float = 0.2
+    far_target: float = 0.1
     """How far they are brought back when scored in the far part, 0 to 1."""
-    rank: int = 1_024
+    rank: int = 1_536
     """Most directions of the far part, 0 to 4,096."""
-    damping: float = 2.0
+    damping: float = 4.0
     """At how many times a product's mean strength a direction counts half; 0 to 1,000."""
-    far_share: float = 0.5
+    far_share: float = 0.9
     """Share of the far part: 0 for the near part alone, 1 for the far part alone."""
     sweeps: int = 3
     """How often the directions are refined, at least 1."""
@@ -254,9 +251,7 @@ def fit_filter(matrix: sp.csr_matrix, config: FilterConfig) -> LinearFilter:
     )  # fmt: skip
     target = power(spread, config.far_target)
     made = LinearFilter(near=near, directions=far, source=source, target=target, config=config)
-    made = _balance(made, known)
-    _log.info("%d pairs of products, %d directions", near.nnz, far.shape[1])
-    return made
+    return _balance(made, known)
 
 
 def _balance(made: LinearFilter, known: sp.csr_matrix) -> LinearFilter:
@@ -265,11 +260,12 @@ def _balance(made: LinearFilter, known: sp.csr_matrix) -> LinearFilter:
     rows = known[members[:: max(1, -(-len(members) // _MEASURED))]]
     near = np.sqrt((rows @ made.near).power(2).sum(axis=1)).sum()
     own = (made.directions**2).sum(axis=1) * made.source * made.target
-    inner = scaled(rows, made.source) @ made.directions
-    far = (inner @ made.directions.T) * made.target - scaled(rows, own).toarray()
-    length = np.linalg.norm(far, axis=1).sum()
+    far = ((scaled(rows, made.source) @ made.directions) @ made.directions.T) * made.target
+    whole = np.linalg.norm(far, axis=1).sum()
+    length = np.linalg.norm(far - scaled(rows, own).toarray(), axis=1).sum()
     share, count = made.config.far_share, rows.shape[0]
-    by = np.float32(share * count / length if length > 0 else 0)
+    # Products that speak for themselves alone leave rounding errors, not to be made large.
+    by = np.float32(share * count / length if length > _ROUNDING * whole else 0)
     both = made.near * np.float32((1 - share) * count / near if near > 0 else 0)
     both = sp.csr_matrix(both - sp.diags_array(own * by), dtype=np.float32)
     return replace(made, near=both, target=made.target * by)
