@@ -1,13 +1,13 @@
 """Rings on real identifiers: the IP file of ecommerce-fraud, whose labels serve evaluation alone.
 
 ``python -m benchmarks.ecommerce_fraud [--json] [--write]``. Needs fraud_data_ip_30190.csv.gz (see
-datasets/ecommerce-fraud.toml) in ../shared/data/ecommerce-fraud or the folder of GRAPHML_DATA.
+datasets/ecommerce-fraud.toml) in ecommerce-fraud in ../shared/data or in the
+folder of GRAPHML_DATA.
 No parameter was fitted to its labels: it is looked at, so it is no unseen set.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,23 +15,17 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.common import ROOT, Table, finish, parser, progress
+from benchmarks.cards import folder_of, tables_of
+from benchmarks.common import Table, finish, parser, progress
 from graphml.config import RingConfig
 from graphml.graph.build import Graph, build_graph
 from graphml.rings.extract import extract_rings
-from graphml.tables.source import read_source
-from graphml.tables.validate import validate
 
 _JANUARY = datetime(2015, 1, 31, tzinfo=UTC)
 
 
 def source() -> Path:
-    folder = Path(
-        os.environ.get("GRAPHML_DATA") or ROOT.parent / "shared" / "data" / "ecommerce-fraud"
-    )
-    if not (folder / "fraud_data_ip_30190.csv.gz").is_file():
-        sys.exit(f"no fraud_data_ip_30190.csv.gz in {folder}; name its folder with GRAPHML_DATA")
-    return folder
+    return folder_of("ecommerce-fraud", "fraud_data_ip_30190.csv.gz")
 
 
 def measures(flagged: set[int], fraud: pl.DataFrame) -> tuple[float, float]:
@@ -85,9 +79,7 @@ def lone_legitimate(graph: Graph) -> set[int]:
 
 def main() -> int:
     options = parser("ecommerce_fraud", __doc__).parse_args()
-    card = ROOT / "datasets" / "ecommerce-fraud.toml"
-    tables, _ = validate(read_source(card, source()), now=datetime.now(UTC))
-    graph = build_graph(tables)
+    graph = build_graph(tables_of("ecommerce-fraud", source()))
     end = graph.events["time"].max()
     assert isinstance(end, datetime)
     cases = {

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from benchmarks.common import ROOT
+from benchmarks.cards import tables_of
 from graphml.fraud.order_columns import OrderColumns
 from graphml.graph.build import Graph, build_graph
-from graphml.tables.source import read_source
-from graphml.tables.validate import validate
 from graphml.tasks.order_labels import ORDER_ROWS, OrderLabels
 
 FLAT, COUNTS = "boosting, flat columns", "boosting, device counts"
@@ -38,9 +35,7 @@ class Shop:
 
 
 def read_shop(folder: Path) -> Shop:
-    card = ROOT / "datasets" / "ecommerce-fraud.toml"
-    tables, _ = validate(read_source(card, folder), now=datetime.now(UTC))
-    graph = build_graph(tables)
+    graph = build_graph(tables_of("ecommerce-fraud", folder))
     columns = OrderColumns(graph)
     keys = graph.nodes["member"].keys
     answer = graph.evaluation_labels.select("member", y="label")

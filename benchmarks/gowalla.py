@@ -10,12 +10,10 @@ the test; ``--quick`` asks 2,000 members of three methods on Gowalla.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,8 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from benchmarks.common import ROOT, Table, finish, parser, progress
+from benchmarks.cards import data_folder, folder_of, tables_of
+from benchmarks.common import Table, finish, parser, progress
 from benchmarks.gowalla_methods import (
     GOWALLA,
     METHODS,
@@ -37,8 +36,6 @@ from benchmarks.gowalla_methods import (
 )
 from benchmarks.processes import measured
 from graphml.recommend.filters import FilterConfig
-from graphml.tables.source import read_source
-from graphml.tables.validate import validate
 from graphml.training.bootstrap import interval
 
 PUBLISHED = {
@@ -49,55 +46,40 @@ _ALL = 10**9
 """Members asked where no one is left out."""
 
 
-def data() -> Path:
-    folder = Path(os.environ.get("GRAPHML_DATA") or ROOT.parent / "shared" / "data")
-    if not all((folder / "gowalla" / name).is_file() for name in ("train.npz", "test.npz")):
-        sys.exit(
-            f"no gowalla/train.npz and test.npz in {folder}; name their folder with GRAPHML_DATA"
-        )
-    return folder
-
-
 def pairs(file: Path) -> sp.csr_matrix:
+    """Return which member has which product, 1 each, float32 CSR."""
     return sp.csr_matrix(sp.load_npz(file), dtype=np.float32)
 
 
-def card_pairs(folder: Path, card: str, file: str, *, sample: str = "", least: int = 1) -> Any:
-    """Return the members and products of a card's purchases, once each; None without its file.
+def shop_pairs(name: str, file: str, *, least: int = 1) -> Any:
+    """Return what a shop's members bought, for learning and a fifth for testing; None without its file.
 
     Args:
-        folder: Of data sets.
-        card: Its name, which is its folder's.
-        file: Read in place of the sample that ships.
-        sample: The path of that in the card.
-        least: Members who have a product; others are left out.
+        name: Of its card.
+        file: Without which it is not measured.
+        least: Buyers that a product has; others are left out.
     """
-    if not (folder / card / file).is_file():
-        progress(f"no {card}/{file} in {folder}: not measured")
+    folder = data_folder() / name
+    if not (folder / file).is_file():
+        progress(f"no {name}/{file} in {data_folder()}: not measured")
         return None
-    text = (ROOT / "datasets" / f"{card}.toml").read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / "card.toml"
-        path.write_text(text.replace(sample, file) if sample else text, encoding="utf-8")
-        tables, _ = validate(read_source(path, folder / card), now=datetime.now(UTC))
-    bought = tables.events.filter(pl.col("kind") == "purchase").select("member_id", "product_id")
-    bought = bought.unique().filter(pl.len().over("product_id") >= least)
+    bought = tables_of(name, folder).events.filter(pl.col("kind") == "purchase")
+    bought = bought.select("member_id", "product_id").unique()
+    bought = bought.filter(pl.len().over("product_id") >= least)
     ranks = bought.sort("member_id", "product_id").select(pl.all().rank("dense") - 1)
     rows, columns = ranks.to_numpy().T
-    return sp.csr_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)))
+    found = sp.csr_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)))
+    return held_out(found, 0.2, seed=0)
 
 
-def shop(folder: Path) -> Any:
+def shop() -> Any:
     """Return what the shop for gifts is learned from and tested on; None without it."""
-    sample = "uci-online-retail/onlineretail-sample.csv.gz"
-    found = card_pairs(folder, "uci-online-retail", "onlineretail.csv.gz", sample=sample)
-    return None if found is None else held_out(found, 0.2, seed=0)
+    return shop_pairs("uci-online-retail", "onlineretail.csv.gz")
 
 
-def grocer(folder: Path) -> Any:
+def grocer() -> Any:
     """Return what the grocer is learned from and tested on; None without it."""
-    found = card_pairs(folder, "complete-journey", "transactions_sample.csv.gz", least=5)
-    return None if found is None else held_out(found, 0.2, seed=0)
+    return shop_pairs("complete-journey", "transactions_sample.csv.gz", least=5)
 
 
 def one_method(name: str, folder: Path, most: int) -> dict[str, Any]:
@@ -192,14 +174,14 @@ def main() -> int:
     known = parser("gowalla", __doc__)
     known.add_argument("--search", action="store_true", help="choose the settings again")
     options = known.parse_args()
-    folder = data()
-    train = pairs(folder / "gowalla" / "train.npz")
+    folder = folder_of("gowalla", "train.npz", "test.npz")
+    train = pairs(folder / "train.npz")
     if options.search:
-        gifts = shop(folder)
+        gifts = shop()
         print(json.dumps(search(train, *([] if gifts is None else gifts[:1])), indent=1))
         return 0
     names, most = (QUICK, 2_000) if options.quick else (GOWALLA, _ALL)
-    test = pairs(folder / "gowalla" / "test.npz")
+    test = pairs(folder / "test.npz")
     lines = [*compared(names, train, test, most)][::-1]
     first = table_of(
         "Recommendation on Gowalla",
@@ -216,7 +198,7 @@ def main() -> int:
     result = {**{key: ours[key] for key in keys}, "gowalla": lines}
     further = []
     for name, read, said in () if options.quick else _OTHERS:
-        split = read(folder)
+        split = read()
         if split is not None:
             result[name] = [*compared(OTHERS, split[0], split[1], _ALL)][::-1]
             further.append(other_table(name, split, said, result[name]))

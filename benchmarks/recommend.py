@@ -10,19 +10,18 @@ moment to learn from.
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from benchmarks.common import ROOT, Table, finish, parser, progress
+from benchmarks.cards import folder_of, tables_of
+from benchmarks.common import Table, finish, parser, progress
+from benchmarks.gowalla_methods import ease
 from benchmarks.processes import peak_rss_mb
 from graphml.config import RecommendConfig
 from graphml.graph.build import Graph, build_graph
@@ -32,34 +31,15 @@ from graphml.recommend.fitting import ask, bought_after, fit_recommender, moment
 from graphml.recommend.history import History
 from graphml.recommend.ranker import LIST, Asked
 from graphml.recommend.recommender import SIMPLE, simple_scores
-from graphml.tables.source import read_source
-from graphml.tables.validate import validate
 from graphml.training.bootstrap import interval
 
 SHOPS = {
-    "uci-online-retail": ("uci-online-retail/onlineretail-sample.csv.gz", "onlineretail.csv.gz"),
-    "complete-journey": ("", ""),
+    "uci-online-retail": ("onlineretail.csv.gz",),
+    "complete-journey": ("transactions_sample.csv.gz", "products.csv.gz"),
 }
 _EASE_PENALTY = 100.0
 _EASE_PRODUCTS = 6_000
 """More do not fit: their Gram matrix is inverted."""
-
-
-def source(name: str) -> Path:
-    folder = Path(os.environ.get("GRAPHML_DATA") or ROOT.parent / "shared" / "data") / name
-    if not folder.is_dir():
-        sys.exit(f"no folder {folder}; name the one above it with GRAPHML_DATA")
-    return folder
-
-
-def graph_of(name: str) -> Graph:
-    text = (ROOT / "datasets" / f"{name}.toml").read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory() as temporary:
-        card = Path(temporary) / f"{name}.toml"
-        sample, whole = SHOPS[name]
-        card.write_text(text.replace(sample, whole) if sample else text, encoding="utf-8")
-        tables, _ = validate(read_source(card, source(name)), now=datetime.now(UTC))
-    return build_graph(tables)
 
 
 def dense_methods(history: History, members: Any) -> dict[str, Any]:
@@ -70,13 +50,8 @@ def dense_methods(history: History, members: Any) -> dict[str, Any]:
     kept = np.argsort(-np.bincount(bought.indices, minlength=bought.shape[1]), kind="stable")
     kept = np.sort(kept[:_EASE_PRODUCTS])
     some = bought[:, kept]
-    gram = (some.T @ some).toarray().astype(np.float64)
-    gram[np.diag_indices(len(kept))] += _EASE_PENALTY
-    inverse = np.linalg.inv(gram)
-    weights = -inverse / np.diag(inverse)
-    np.fill_diagonal(weights, 0)
     scores = np.full((len(members), bought.shape[1]), -np.inf, np.float32)
-    scores[:, kept] = some[members] @ weights
+    scores[:, kept] = ease(some, _EASE_PENALTY).scores(some[members])
     # Its weights of a product for itself are 0; a shop's members come back, so what they had counts.
     found["EASE (Steck 2019)"] = scores
     found["EASE, bought before first"] = scores + 1e3 * bought[members].toarray()
@@ -88,8 +63,8 @@ def dense_row(name: str, scores: Any, asked: Asked, wanted: Any, first: Any) -> 
     top = np.argsort(-scores, axis=1, kind="stable")[:, :LIST]
     hits = np.take_along_axis(wanted, top, axis=1)
     gain = hits / np.log2(np.arange(LIST) + 2.0)
-    best = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(LIST) + 2.0))])
-    ndcg = gain.sum(axis=1) / best[np.minimum(asked.wanted, LIST)]
+    best = np.cumsum(1 / np.log2(np.arange(LIST) + 2.0))
+    ndcg = gain.sum(axis=1) / best[np.minimum(asked.wanted, LIST) - 1]
     apart, every = first - ndcg, np.arange(len(ndcg))
     low, high = interval(lambda rows, _: float(ndcg[rows].mean()), every, seed=0)
     below, above = interval(lambda rows, _: float(apart[rows].mean()), every, seed=0)
@@ -108,7 +83,7 @@ def dense_row(name: str, scores: Any, asked: Asked, wanted: Any, first: Any) -> 
 
 def one_shop(name: str, config: RecommendConfig) -> dict[str, Any]:
     progress(f"{name}: read")
-    whole = graph_of(name)
+    whole = build_graph(tables_of(name, folder_of(name, *SHOPS[name])))
     graph = whole.until(whole.events["time"].max())  # type: ignore[arg-type]
     start = time.perf_counter()
     train, valid, test = moments_of(graph, config)

@@ -19,7 +19,7 @@ from graphml.fraud.evidence import Described, Describer
 from graphml.graph.build import Graph
 from graphml.graph.nodes import microseconds
 from graphml.results import Scores, parse_time, time_text
-from graphml.store.files import clear_errors, replace_file
+from graphml.store.files import clear_errors, read_saved, replace_file
 from graphml.tables.frames import require_utc
 from graphml.tabular.calibration import Calibrator
 from graphml.tabular.trees import TreeModel
@@ -168,41 +168,35 @@ class FraudDetector:
             UsageError: ``folder`` holds no detector, or a damaged one.
             ConfigError: No such device.
         """
-        try:
-            about = json.loads((folder / CARD).read_text(encoding="utf-8"))
-            if about["format"] != FORMAT:
-                raise UsageError(f"{folder} is of another format", hint="train again")
-            parts = about["parts"]
-            trees = TreeModel.load(folder / "trees") if "trees" in parts else None
-            if (trees.digest if trees else None) != about["trees"]:
-                raise ValueError("the trees are of another training, which did not end")
-            return cls(
-                weights=about["weights"],
-                trees=trees,
-                network=(
-                    GraphModel.load(folder / "network", device=device)
-                    if "network" in parts
-                    else None
-                ),
-                calibrator=Calibrator.from_json(about["calibrator"]),
-                found=about["found"],
-                wrong=about["wrong"],
-                method=about["method"],
-                horizon=timedelta(seconds=about["horizon_s"]),
-                trained_until=parse_time(about["trained_until"]),
-                chosen_until=parse_time(about["chosen_until"]),
-                seed=about["seed"],
-                digests=about["digests"],
-                reference=Reference.from_json(about["reference"]),
-            )
-        except FileNotFoundError as error:
-            raise UsageError(
-                f"no fraud model in {folder}", hint="graphml train fraud --out writes one"
-            ) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(
-                f"{folder / CARD} is damaged", hint="train again into another folder"
-            ) from error
+        absent = UsageError(
+            f"no fraud model in {folder}", hint="graphml train fraud --out writes one"
+        )
+        return read_saved(
+            folder / CARD, lambda about: _read(folder, about, device), format_=FORMAT, absent=absent
+        )
+
+
+def _read(folder: Path, about: dict[str, Any], device: str) -> FraudDetector:
+    parts = about["parts"]
+    trees = TreeModel.load(folder / "trees") if "trees" in parts else None
+    if (trees.digest if trees else None) != about["trees"]:
+        raise ValueError("the trees are of another training, which did not end")
+    network = GraphModel.load(folder / "network", device=device) if "network" in parts else None
+    return FraudDetector(
+        weights=about["weights"],
+        trees=trees,
+        network=network,
+        calibrator=Calibrator.from_json(about["calibrator"]),
+        found=about["found"],
+        wrong=about["wrong"],
+        method=about["method"],
+        horizon=timedelta(seconds=about["horizon_s"]),
+        trained_until=parse_time(about["trained_until"]),
+        chosen_until=parse_time(about["chosen_until"]),
+        seed=about["seed"],
+        digests=about["digests"],
+        reference=Reference.from_json(about["reference"]),
+    )
 
 
 def weighed(told: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:

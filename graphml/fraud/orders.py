@@ -21,7 +21,7 @@ from graphml.fraud.decisions import decide
 from graphml.fraud.order_columns import COLUMNS, EVERY, Floats, Ints, OrderColumns
 from graphml.graph.build import Graph
 from graphml.results import ScoreKind, time_text
-from graphml.store.files import clear_errors, replace_file
+from graphml.store.files import clear_errors, read_saved, replace_file
 from graphml.store.provenance import digest
 from graphml.tables.frames import TIME, require_utc
 from graphml.tabular.aggregates import AGGREGATES, Features
@@ -220,16 +220,10 @@ class OrderModel:
         Raises:
             UsageError: There is none, or it is damaged, or of another format.
         """
-        file = folder / _ABOUT
-        if not file.is_file():
-            raise UsageError(f"no model of orders in {folder}", hint="train one, or name another")
-        try:
-            about = json.loads(file.read_bytes())
-            if about["format"] != FORMAT:
-                raise UsageError(f"{file} is of another format", hint="train again")
-            return _read(folder, about)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _damaged(folder) from error
+        absent = UsageError(f"no model of orders in {folder}", hint="train one, or name another")
+        return read_saved(
+            folder / _ABOUT, lambda about: _read(folder, about), format_=FORMAT, absent=absent
+        )
 
 
 def fit_orders(
@@ -291,18 +285,14 @@ def _trees_folder(bar: Bar, digest: str) -> str:
     return f"{bar}-{digest[:16]}"
 
 
-def _damaged(folder: Path, how: str = "") -> UsageError:
-    return UsageError(f"{folder / _ABOUT} is damaged{how}", hint="train again into another folder")
-
-
 def _read(folder: Path, about: dict[str, Any]) -> OrderModel:
     trees: dict[Bar, TreeModel] = {}
     for bar in BARS:
         trees[bar] = TreeModel.load(folder / _trees_folder(bar, about["trees"][bar]))
         if trees[bar].digest != about["trees"][bar]:
-            raise _damaged(folder, f": the trees of {bar} are not those it was written with")
+            raise ValueError(f"the trees of {bar} are not those it was written with")
         if trees[bar].names != BAR_COLUMNS[bar]:
-            raise _damaged(folder, f": the trees of {bar} know other columns")
+            raise ValueError(f"the trees of {bar} know other columns")
     return OrderModel(
         trees=trees,
         calibrator=Calibrator.from_json(about["calibrator"]),

@@ -153,7 +153,8 @@ def recommend_stored(
     each = max(recommender.config.each, top)
     found, values = shelf.described(who, each=each)
     scores = recommender.scores(shelf.names, values)
-    silent = _opted_out(graph)[found.member]
+    opted_out = _opted_out(graph)
+    silent = opted_out[found.member]
     if silent.any():
         common = simple_scores(shelf.names, values, _NOT_PERSONAL)
         scores = np.where(silent, common, scores)
@@ -162,23 +163,23 @@ def recommend_stored(
         rows = np.flatnonzero(~silent | (rank < each))
         scores, found = scores[rows], found.only(rows)
     rows = lists(shelf, found, scores, rules=rules, top=top)
-    return _told(
-        shelf, recommender, found.member[rows], found.product[rows], scores[rows], explained
-    )
+    member, product = found.member[rows], found.product[rows]
+    personal = ~opted_out if explained else None
+    return _told(shelf, recommender.name, member, product, scores[rows], personal)
 
 
 def _told(
-    shelf: Shelf, recommender: Recommender, member: Any, product: Any, scores: Any, explained: bool
+    shelf: Shelf, model: str, member: Any, product: Any, scores: Any, personal: Any
 ) -> list[dict[str, Any]]:
+    """Return the rows of lists; ``personal``: of whom reasons may speak, without any if ``None``."""
     nodes = shelf.history.graph.nodes
-    silent = _opted_out(shelf.history.graph)
     result: list[dict[str, Any]] = []
     bounds = np.flatnonzero(np.diff(member, prepend=-1, append=-1))
     for begin, end in pairwise(bounds):
         own = int(member[begin])
         why: list[list[dict[str, Any]]] = [[] for _ in range(begin, end)]
-        if explained:
-            told = reasons(shelf, own, product[begin:end], personal=not silent[own])
+        if personal is not None:
+            told = reasons(shelf, own, product[begin:end], personal=personal[own])
             why = [[reason.to_json() for reason in one] for one in told]
         result += [
             {
@@ -186,7 +187,7 @@ def _told(
                 "product_id": nodes["product"].keys[int(product[row])],
                 "rank": row - int(begin) + 1,
                 "score": round(float(scores[row]), 6),
-                "model": recommender.name,
+                "model": model,
                 "reasons": why[row - begin],
             }
             for row in range(int(begin), int(end))

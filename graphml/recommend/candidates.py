@@ -73,13 +73,11 @@ class Sources:
         baskets = Baskets.of(history)
         faded = history.matrix(timedelta(days=90))
         last = _last(baskets, history.shape[0])
-        links: dict[str, Any] = {
-            "own": None,
-            "together": following(baskets, lag=0),
-            "next": following(baskets, lag=1),
-            "later": sum(following(baskets, lag=lag) for lag in range(2, LAGS + 1)),
-        }
-        links["similar"] = neighbours
+        together, following_one, *later = following(baskets, lags=range(LAGS + 1))
+        links = {
+            "own": None, "together": together, "next": following_one, "later": sum(later),
+            "similar": neighbours,
+        }  # fmt: skip
         rows = {"own": faded, "together": last, "next": last, "later": last, "similar": faded}
         popular = {
             f"popular_{days}": np.asarray(history.matrix(timedelta(days=days)).sum(axis=0))

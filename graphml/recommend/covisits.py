@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -65,8 +66,8 @@ def _last_lines(rows: Ints, basket: Ints) -> Ints:
     return kept
 
 
-def following(baskets: Baskets, *, lag: int) -> Any:
-    """Return how often, by weight, one product came ``lag`` baskets after another.
+def following(baskets: Baskets, *, lags: Sequence[int]) -> list[Any]:
+    """Return how often, by weight, one product came so many baskets after another, by lag.
 
     A basket counts half after 180 days, and its lines share what it counts, so that a large one
     says no more than a small one. Divided by the roots of how much both products were bought
@@ -74,21 +75,29 @@ def following(baskets: Baskets, *, lag: int) -> Any:
 
     Args:
         baskets: By one moment.
-        lag: 0 for the same basket, then without a product's own.
+        lags: 0 for the same basket, then without a product's own.
     """
-    lines, count = baskets.lines, len(baskets.member)
+    lines = baskets.lines
     size = np.maximum(np.diff(lines.indptr), 1)
     weight = 0.5 ** (baskets.age / (_MEMORY / timedelta(days=1)))
     even = sparse.diags_array((1 / np.sqrt(size)).astype(np.float32))
     scaled = (even @ lines).tocsr()
     total = np.asarray((sparse.diags_array(weight) @ scaled.power(2)).sum(axis=0)).ravel()
+    root = sparse.diags_array((1 / np.sqrt(np.maximum(total, 1e-12))).astype(np.float32))
+    return [
+        (root @ _pairs(baskets.member, scaled, weight, lag) @ root).tocsr().astype(np.float32)
+        for lag in lags
+    ]
+
+
+def _pairs(member: Ints, scaled: Any, weight: NDArray[np.float64], lag: int) -> Any:
+    count = len(member)
     before, after = np.arange(max(count - lag, 0)), np.arange(min(lag, count), count)
-    same = baskets.member[before] == baskets.member[after]
+    same = member[before] == member[after]
     before, after = before[same], after[same]
     weighed = sparse.diags_array(weight[after].astype(np.float32)) @ scaled[after]
     found = (scaled[before].T @ weighed).tocsr()
     if lag == 0:
         found.setdiag(0)
         found.eliminate_zeros()
-    root = sparse.diags_array((1 / np.sqrt(np.maximum(total, 1e-12))).astype(np.float32))
-    return (root @ found @ root).tocsr().astype(np.float32)
+    return found

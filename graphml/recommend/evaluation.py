@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from graphml.recommend.ranker import LIST, Asked
 from graphml.training.bootstrap import interval
-from graphml.training.metrics import map_at, mrr, ndcg_at, recall_at
+from graphml.training.metrics import map_at, mrr, ndcg_at, ndcg_by_owner, recall_at
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -20,10 +20,10 @@ _MISSED = 1 << 40
 """Rank of what is on no list."""
 
 
-def ranks_of(asked: Asked, scores: Floats) -> tuple[Ints, Ints]:
-    """Return the rank of each product that members bought, from 0, and whose it is.
+def ranked(asked: Asked, scores: Floats) -> Ints:
+    """Return the rank of each candidate among its member's, from 0, int64 [candidates].
 
-    What was no candidate comes far below all lists; of equal scores the lower product is first.
+    Of equal scores the lower product is first.
 
     Args:
         asked: As of one moment.
@@ -34,20 +34,29 @@ def ranks_of(asked: Asked, scores: Floats) -> tuple[Ints, Ints]:
     begins = np.searchsorted(found.owner, np.arange(len(asked.wanted)))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order)) - begins[found.owner[order]]
+    return rank
+
+
+def hits(asked: Asked, rank: Ints) -> tuple[Ints, Ints]:
+    """Return the rank of each product that members bought, and whose it is, int64 [bought] both.
+
+    What was no candidate comes far below all lists.
+
+    Args:
+        asked: As of one moment.
+        rank: Of its candidates, by ``ranked``.
+    """
+    owner = asked.candidates.owner
     hit = np.flatnonzero(asked.bought)
-    missed = asked.wanted - np.bincount(found.owner[hit], minlength=len(asked.wanted))
-    owner = np.concatenate([found.owner[hit], np.repeat(np.arange(len(missed)), missed)])
+    missed = asked.wanted - np.bincount(owner[hit], minlength=len(asked.wanted))
+    owners = np.concatenate([owner[hit], np.repeat(np.arange(len(missed)), missed)])
     ranks = np.concatenate([rank[hit], np.full(missed.sum(), _MISSED)])
-    return ranks, owner
+    return ranks, owners
 
 
 def ndcg_of(asked: Asked, scores: Floats) -> Floats:
     """Return each member's NDCG of a list of 20, float64 [members]."""
-    ranks, owner = ranks_of(asked, scores)
-    gain = np.bincount(owner, np.where(ranks < LIST, 1 / np.log2(ranks + 2.0), 0.0))
-    best = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(LIST) + 2.0))])
-    result: Floats = gain / best[np.minimum(asked.wanted, LIST)]
-    return result
+    return ndcg_by_owner(*hits(asked, ranked(asked, scores)), k=LIST)
 
 
 def compare(asked: Asked, methods: Mapping[str, Floats], *, seed: int = 0) -> list[dict[str, Any]]:
@@ -64,23 +73,25 @@ def compare(asked: Asked, methods: Mapping[str, Floats], *, seed: int = 0) -> li
         methods: Scores of the candidates, by the method's name.
         seed: Of the bootstrap.
     """
-    ndcg = {name: ndcg_of(asked, scores) for name, scores in methods.items()}
-    first, members = next(iter(ndcg)), np.arange(len(asked.wanted))
-    rows = []
+    members, rows = np.arange(len(asked.wanted)), []
+    first: Floats | None = None
     for name, scores in methods.items():
-        ranks, owner = ranks_of(asked, scores)
+        rank = ranked(asked, scores)
+        ranks, owner = hits(asked, rank)
+        ndcg = ndcg_by_owner(ranks, owner, k=LIST)
+        first = ndcg if first is None else first
         row: dict[str, Any] = {"method": name}
         for k in reversed(LENGTHS):
             row[f"ndcg_at_{k}"] = ndcg_at(ranks, owner, k=k)
             row[f"recall_at_{k}"] = recall_at(ranks, owner, k=k)
             row[f"map_at_{k}"] = map_at(ranks, owner, k=k)
         row["mrr"] = mrr(ranks, owner)
-        bounds = _mean_interval(ndcg[name], members, seed)
+        bounds = _mean_interval(ndcg, members, seed)
         row[f"ndcg_at_{LIST}_low"], row[f"ndcg_at_{LIST}_high"] = bounds
-        apart = ndcg[first] - ndcg[name]
+        apart = first - ndcg
         row["above"] = float(apart.mean())
         row["above_low"], row["above_high"] = _mean_interval(apart, members, seed)
-        row |= _variety(asked, scores)
+        row |= _variety(asked, np.flatnonzero(rank < LIST))
         row["members"] = len(members)
         rows.append(row)
     return rows
@@ -90,14 +101,11 @@ def _mean_interval(values: Floats, members: Ints, seed: int) -> tuple[float, flo
     return interval(lambda rows, _: float(values[rows].mean()), members, seed=seed)
 
 
-def _variety(asked: Asked, scores: Floats) -> dict[str, float]:
-    found = asked.candidates
-    order = np.lexsort((found.product, -scores, found.owner))
-    begins = np.searchsorted(found.owner, np.arange(len(asked.wanted)))
-    listed = order[np.arange(len(order)) - begins[found.owner[order]] < LIST]
-    sold = asked.sold[found.product[listed]]
+def _variety(asked: Asked, listed: Ints) -> dict[str, float]:
+    products = asked.candidates.product[listed]
+    sold = asked.sold[products]
     share = (sold + 1) / (asked.sold.sum() + asked.there)
     return {
-        "coverage": len(np.unique(found.product[listed])) / max(asked.there, 1),
+        "coverage": len(np.unique(products)) / max(asked.there, 1),
         "novelty": float(-np.log2(share).mean()) if len(listed) else float("nan"),
     }

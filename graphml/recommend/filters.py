@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from graphml.errors import ConfigError, UsageError, one_line
+from graphml.errors import ConfigError, UsageError
 from graphml.recommend import spectral
 from graphml.recommend.spectral import Floats, Ints, checked, power, scaled
-from graphml.store.files import clear_errors, replace_file
+from graphml.store.files import clear_errors, read_saved, replace_file
 
 FORMAT = 1
 _ABOUT = "filter.json"
@@ -188,18 +188,10 @@ class LinearFilter:
         Raises:
             UsageError: There is none, or it is damaged, or of another format.
         """
-        file = folder / _ABOUT
-        if not file.is_file():
-            raise UsageError(f"no filter in {folder}", hint="fit one, or name its folder")
-        try:
-            about = json.loads(file.read_bytes())
-            if about["format"] != FORMAT:
-                raise UsageError(f"{file} is of another format", hint="fit with this version")
-            return _read(folder, about)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise UsageError(
-                f"{file} is damaged: {one_line(error)}", hint="fit again into another folder"
-            ) from error
+        absent = UsageError(f"no filter in {folder}", hint="fit one, or name its folder")
+        return read_saved(
+            folder / _ABOUT, lambda about: _read(folder, about), format_=FORMAT, absent=absent
+        )
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         return {
@@ -284,7 +276,11 @@ def _arrays_file(digest: str) -> str:
 
 
 def _read(folder: Path, about: dict[str, Any]) -> LinearFilter:
-    arrays = load((folder / _arrays_file(about["arrays"])).read_bytes())
+    content = (folder / _arrays_file(about["arrays"])).read_bytes()
+    try:
+        arrays = load(content)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
     if _digest(arrays, about["config"]) != about["arrays"]:
         raise ValueError("the arrays are not those it was written with")
     bounds, columns, weights = (arrays[name] for name in ("bounds", "neighbours", "weights"))

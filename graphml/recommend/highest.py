@@ -22,28 +22,30 @@ def highest(block: Any, count: int, *, own: int | None = None) -> tuple[Ints, In
         count: At least 1.
         own: The column of the first row; then entry (n, own + n) does not count.
     """
+    there = np.diff(block.indptr)
+    sizes = np.minimum(there, count).astype(np.int64)
     columns, values = _highest(
         block.indptr.astype(np.int64),
         block.indices.astype(np.int64),
         block.data.astype(np.float32),
-        count,
+        np.concatenate([[0], np.cumsum(sizes)]),
         -1 if own is None else own,
     )
-    row, place = np.nonzero(columns >= 0)
-    return row.astype(np.int64), columns[row, place], values[row, place]
+    found = columns >= 0
+    return np.repeat(np.arange(len(sizes)), sizes)[found], columns[found], values[found]
 
 
 @numba.njit(cache=True, nogil=True)
 def _highest(
-    indptr: Ints, indices: Ints, data: Matrix, count: int, own: int
+    indptr: Ints, indices: Ints, data: Matrix, begins: Ints, own: int
 ) -> tuple[NDArray[np.int64], Matrix]:
-    rows = len(indptr) - 1
-    columns = np.full((rows, count), -1, np.int64)
-    values = np.zeros((rows, count), np.float32)
-    for row in range(rows):
+    columns = np.full(begins[-1], -1, np.int64)
+    values = np.zeros(begins[-1], np.float32)
+    for row in range(len(indptr) - 1):
         # A heap with the worst at its root: the lowest value, of equal ones the highest column.
-        size = 0
-        column, value = columns[row], values[row]
+        size, count = 0, begins[row + 1] - begins[row]
+        column = columns[begins[row] : begins[row + 1]]
+        value = values[begins[row] : begins[row + 1]]
         for entry in range(indptr[row], indptr[row + 1]):
             what, much = indices[entry], data[entry]
             if not much > 0 or (own >= 0 and what == own + row):

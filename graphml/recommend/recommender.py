@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphml.config import RecommendConfig
-from graphml.errors import ConfigError, UsageError, one_line
+from graphml.errors import UsageError
 from graphml.graph.build import Graph
 from graphml.recommend import CARD
 from graphml.recommend.candidates import Candidates, Sources
@@ -20,7 +21,7 @@ from graphml.recommend.features import Known
 from graphml.recommend.history import History
 from graphml.recommend.similar import similar
 from graphml.results import parse_time, time_text
-from graphml.store.files import clear_errors, replace_file
+from graphml.store.files import clear_errors, read_saved, replace_file
 from graphml.tabular.trees import TreeModel
 
 FORMAT = 1
@@ -168,31 +169,27 @@ class Recommender:
         Raises:
             UsageError: ``folder`` holds no recommender, or a damaged one.
         """
-        try:
-            about = json.loads((folder / CARD).read_text(encoding="utf-8"))
-            if about["format"] != FORMAT:
-                raise UsageError(f"{folder} is of another format", hint="train again")
-            ranker = TreeModel.load(folder / "ranker") if about["ranker"] else None
-            if (ranker.digest if ranker else None) != about["ranker"]:
-                raise ValueError("the ranker is of another training, which did not end")
-            if about["method"] not in (SIMPLE if ranker is None else ("ranker",)):
-                raise ValueError(f"no method {about['method']!r}")
-            if not all(isinstance(one, str) for one in dict(about["digests"]).values()):
-                raise ValueError("its digests are no text")
-            return cls(
-                method=about["method"],
-                ranker=ranker,
-                config=RecommendConfig(**about["config"]),
-                trained_until=parse_time(about["trained_until"]),
-                chosen_until=parse_time(about["chosen_until"]),
-                digests=dict(about["digests"]),
-            )
-        except FileNotFoundError as error:
-            raise UsageError(
-                f"no recommender in {folder}", hint="graphml train recommend --out writes one"
-            ) from error
-        except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
-            raise UsageError(
-                f"{folder / CARD} is damaged: {one_line(error)}",
-                hint="train again into another folder",
-            ) from error
+        absent = UsageError(
+            f"no recommender in {folder}", hint="graphml train recommend --out writes one"
+        )
+        return read_saved(
+            folder / CARD, lambda about: _read(folder, about), format_=FORMAT, absent=absent
+        )
+
+
+def _read(folder: Path, about: dict[str, Any]) -> Recommender:
+    ranker = TreeModel.load(folder / "ranker") if about["ranker"] else None
+    if (ranker.digest if ranker else None) != about["ranker"]:
+        raise ValueError("the ranker is of another training, which did not end")
+    if about["method"] not in (SIMPLE if ranker is None else ("ranker",)):
+        raise ValueError(f"no method {about['method']!r}")
+    if not all(isinstance(one, str) for one in dict(about["digests"]).values()):
+        raise ValueError("its digests are no text")
+    return Recommender(
+        method=about["method"],
+        ranker=ranker,
+        config=RecommendConfig(**about["config"]),
+        trained_until=parse_time(about["trained_until"]),
+        chosen_until=parse_time(about["chosen_until"]),
+        digests=dict(about["digests"]),
+    )

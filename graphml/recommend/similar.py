@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from scipy import sparse
 
-from graphml.recommend.highest import highest
+from graphml.recommend import spectral
 from graphml.recommend.history import History
+from graphml.recommend.spectral import power, scaled
 
 NEIGHBOURS = 200
 """Of a product, at most."""
-_BLOCK = 2_048
-"""Products at once."""
 
 
 def similar(history: History, *, neighbours: int = NEIGHBOURS) -> Any:
@@ -28,16 +26,6 @@ def similar(history: History, *, neighbours: int = NEIGHBOURS) -> Any:
     """
     bought = history.matrix()
     bought.data[:] = 1
-    members = np.maximum(np.diff(bought.indptr), 1)
-    products = np.maximum(np.bincount(bought.indices, minlength=bought.shape[1]), 1)
-    even = sparse.diags_array((1 / np.sqrt(members)).astype(np.float32)) @ bought
-    even = (even @ sparse.diags_array((1 / np.sqrt(products)).astype(np.float32))).tocsr()
-    by_product = even.T.tocsr()
-    parts = [
-        highest(by_product[start : start + _BLOCK] @ even, neighbours, own=start)
-        for start in range(0, max(bought.shape[1], 1), _BLOCK)
-    ]
-    row = np.concatenate([part[0] + n * _BLOCK for n, part in enumerate(parts)])
-    column, value = (np.concatenate([part[n] for part in parts]) for n in (1, 2))
-    shape = (bought.shape[1], bought.shape[1])
-    return sparse.csr_matrix((value, (row, column)), shape=shape)
+    members, products = (power(bought.sum(axis=axis), -0.5) for axis in (1, 0))
+    even = scaled((sparse.diags_array(members) @ bought).tocsr(), products)
+    return spectral.neighbours(even, even, neighbours)

@@ -9,6 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from graphml.recommend.highest import highest
+
 _SPARE = 32
 """Directions followed beyond those wanted, for the last of these to be right."""
 _WEAKEST = 1e-3
@@ -61,27 +63,23 @@ def scaled(matrix: sp.csr_matrix, columns: Floats) -> sp.csr_matrix:
 def neighbours(left: sp.csr_matrix, right: sp.csr_matrix, most: int) -> sp.csr_matrix:
     """Return ``left.T @ right`` with the highest ``most`` entries of each row, float32 CSR.
 
-    Entries on the diagonal are left out; of those as high as the lowest one kept, all are kept.
-    Made in blocks, since all pairs of products that anybody has may be too many.
+    Entries on the diagonal are left out; of equal ones the lower column is kept. Made in blocks,
+    since all pairs of products that anybody has may be too many.
 
     Args:
         left: [members, products], at least 0.
         right: [members, products], at least 0.
         most: At least 1.
     """
-    turned, parts = left.T.tocsr(), []
-    for low in range(0, turned.shape[0], _ROWS):
-        part = (turned[low : low + _ROWS] @ right).tocsr()
-        own = low + np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
-        part.data[part.indices == own] = 0
-        for row in np.flatnonzero(np.diff(part.indptr) > most):
-            values = part.data[part.indptr[row] : part.indptr[row + 1]]
-            values[values < np.partition(values, -most)[-most]] = 0
-        part.eliminate_zeros()
-        parts.append(part)
-    result = sp.vstack(parts, format="csr", dtype=np.float32)
-    result.sort_indices()
-    return result
+    turned = left.T.tocsr()
+    shape = (turned.shape[0], right.shape[1])
+    parts = [
+        highest((turned[low : low + _ROWS] @ right).tocsr(), most, own=low)
+        for low in range(0, max(shape[0], 1), _ROWS)
+    ]
+    row = np.concatenate([part[0] + n * _ROWS for n, part in enumerate(parts)])
+    column, value = (np.concatenate([part[n] for part in parts]) for n in (1, 2))
+    return sp.csr_matrix((value, (row, column)), shape=shape)
 
 
 def directions(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import polars as pl
 
-from graphml.errors import StoreError, StorePermissionError, one_line
+from graphml.errors import ConfigError, StoreError, StorePermissionError, UsageError, one_line
 
 TEMPORARY = ".tmp"
+Saved = TypeVar("Saved")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -57,6 +60,35 @@ def _code_in(text: str) -> int:
     # polars tells the system's errors in words that end with "(os error 28)".
     found = re.search(r"\(os error (\d+)\)", text)
     return int(found[1]) if found else 0
+
+
+def read_saved(
+    file: Path, read: Callable[[dict[str, Any]], Saved], *, format_: int, absent: UsageError
+) -> Saved:
+    """Return what ``read`` makes of the JSON that the ``save`` of a model wrote.
+
+    Args:
+        file: What ``save`` wrote last.
+        read: Makes the model; ValueError and its like say that the content is damaged.
+        format_: What the file should say under ``format``.
+        absent: Raised where there is no such file.
+
+    Raises:
+        UsageError: There is none, or it is damaged, or of another format.
+    """
+    if not file.is_file():
+        raise absent
+    try:
+        about = json.loads(file.read_bytes())
+        if about["format"] != format_:
+            raise UsageError(
+                f"{file} is of another format", hint="train again with this version of graphml"
+            )
+        return read(about)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
+        raise UsageError(
+            f"{file} is damaged: {one_line(error)}", hint="train again into another folder"
+        ) from error
 
 
 def sync_file(path: Path) -> None:

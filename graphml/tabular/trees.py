@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graphml.errors import ConfigError, UsageError, one_line
-from graphml.store.files import clear_errors, replace_file
+from graphml.errors import ConfigError, UsageError
+from graphml.store.files import clear_errors, read_saved, replace_file
 from graphml.tabular.boosting import (
     Floats,
     Matrix,
@@ -201,20 +201,10 @@ class TreeModel:
         Raises:
             UsageError: There is none, or it is damaged, or of another format.
         """
-        file = folder / _ABOUT
-        if not file.is_file():
-            raise UsageError(f"no trees in {folder}", hint="train with trees, or name its folder")
-        try:
-            about = json.loads(file.read_bytes())
-            if about["format"] != FORMAT:
-                raise UsageError(
-                    f"{file} is of another format", hint="train again with this version"
-                )
-            return _read(folder, about)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UsageError(
-                f"{file} is damaged: {one_line(error)}", hint="train again into another folder"
-            ) from error
+        absent = UsageError(f"no trees in {folder}", hint="train with trees, or name its folder")
+        return read_saved(
+            folder / _ABOUT, lambda about: _read(folder, about), format_=FORMAT, absent=absent
+        )
 
     def _fitting(self, values: Matrix, names: Sequence[str] | None) -> Matrix:
         if names is not None:

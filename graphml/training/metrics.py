@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
@@ -22,6 +21,8 @@ def average_precision(labels: Ints, scores: Floats) -> float:
     """
     if len(set(labels.tolist())) < 2:
         return float("nan")
+    from sklearn.metrics import average_precision_score  # takes a second to import
+
     return float(average_precision_score(labels, scores))
 
 
@@ -29,6 +30,8 @@ def auroc(labels: Ints, scores: Floats) -> float:
     """Return the chance that a fraud scores above a non-fraud, in [0, 1]; NaN where all are alike."""
     if len(set(labels.tolist())) < 2:
         return float("nan")
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(labels, scores))
 
 
@@ -193,10 +196,16 @@ def ndcg_at(ranks: Ints, owners: Ints, *, k: int) -> float:
 
     Järvelin, Kekäläinen 2002, with gain 1 for each item bought; the arguments are ``recall_at``'s.
     """
+    return float(ndcg_by_owner(ranks, owners, k=k).mean())
+
+
+def ndcg_by_owner(ranks: Ints, owners: Ints, *, k: int) -> NDArray[np.float64]:
+    """Return what ``ndcg_at`` is the mean of, float64 [members], by member."""
     _, owner = np.unique(owners, return_inverse=True)
-    gain = np.bincount(owner, np.where(ranks < k, 1 / np.log2(ranks + 2), 0.0))
-    best = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(k) + 2))])
-    return float((gain / best[np.minimum(np.bincount(owner), k)]).mean())
+    gain = np.bincount(owner, np.where(ranks < k, 1 / np.log2(ranks + 2.0), 0.0))
+    best = np.cumsum(1 / np.log2(np.arange(k) + 2.0))
+    result: NDArray[np.float64] = gain / best[np.minimum(np.bincount(owner), k) - 1]
+    return result
 
 
 def map_at(ranks: Ints, owners: Ints, *, k: int) -> float:

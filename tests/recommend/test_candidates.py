@@ -37,7 +37,7 @@ def scores_of(history):
     """Return each source's score of every product for every member, dense [members, products]."""
     baskets = Baskets.of(history)
     faded = history.matrix(timedelta(days=90)).toarray()
-    lag = [following(baskets, lag=n).toarray() for n in range(4)]
+    lag = [found.toarray() for found in following(baskets, lags=range(4))]
     last, members = last_baskets(history), history.shape[0]
     found = {
         "own": faded,

@@ -43,7 +43,7 @@ def oracle(made, lag, until):
 
 def shown(history, lag):
     products = numbers(history.graph.nodes["product"])
-    found = following(Baskets.of(history), lag=lag)
+    (found,) = following(Baskets.of(history), lags=[lag])
     assert found.shape == (len(products), len(products))
     found = found.tocoo()
     return {

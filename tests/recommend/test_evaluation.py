@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from graphml.recommend.candidates import Candidates
-from graphml.recommend.evaluation import LENGTHS, compare, ndcg_of, ranks_of
+from graphml.recommend.evaluation import LENGTHS, compare, hits, ndcg_of, ranked
 from graphml.recommend.ranker import LIST, Asked
 from graphml.training.metrics import map_at
 
@@ -104,7 +104,7 @@ def test_a_row_is_what_counting_by_hand_gives(members, seed):
 def test_what_was_no_candidate_is_missed_and_not_forgotten():
     asked = asked_of([({4: True, 9: False}, 3), ({}, 1), ({2: False}, 2), ({7: True}, 0)])
     scores = np.array([0.5, 0.9, 0.1, 0.3])
-    ranks, owner = ranks_of(asked, scores)
+    ranks, owner = hits(asked, ranked(asked, scores))
     assert np.bincount(owner).tolist() == [4, 1, 2, 1]
     assert sorted(ranks[owner == 0].tolist())[0] == 1
     assert (np.sort(ranks)[2:] > 10**9).all()

@@ -121,7 +121,7 @@ def test_everything_named_was_bought_by_the_member_by_then(made):
 
 def test_a_reason_s_product_is_one_whose_neighbour_the_recommended_one_is(shelf):
     history = shelf.history
-    after = following(Baskets.of(history), lag=1).toarray()
+    after = following(Baskets.of(history), lags=[1])[0].toarray()
     products = numbers(history.graph.nodes["product"])
     for member in (0, 1, 2, 4):
         for product, own in told(shelf, member, products).items():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from graphml.recommend import similar as module
+from graphml.recommend import spectral
 from graphml.recommend.history import History
 from graphml.recommend.similar import similar
 from tests.recommend.small import TALE, Act, acts, graph_of, numbers
@@ -32,7 +32,7 @@ def test_all_neighbours_are_the_dense_cosine_without_oneself(made):
 @pytest.mark.parametrize("block", [1, 3, 4, 2_048])
 def test_short_lists_hold_the_highest_whatever_the_block(neighbours, block, monkeypatch):
     history = History.of(graph_of(TALE))
-    monkeypatch.setattr(module, "_BLOCK", block)
+    monkeypatch.setattr(spectral, "_ROWS", block)
     found, whole = similar(history, neighbours=neighbours).toarray(), dense(history)
     for row, values in zip(found, whole, strict=True):
         np.testing.assert_allclose(
