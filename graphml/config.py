@@ -199,6 +199,30 @@ class RecommendConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PropensityConfig:
+    """How a model of behaviour is trained: how far ahead it looks, and on how much of the past."""
+
+    horizon_days: int = 28
+    """What a member does within so many days is what is predicted."""
+    step_days: int = 14
+    """Between two moments that training asks about."""
+    moments: int = 6
+    """Moments to learn from, at most; one each to choose by and to report on."""
+    active_days: int = 90
+    """Churn is asked of members who bought within so many days."""
+    asked: int = 20_000
+    """Members who are asked about at a moment, at most."""
+    sequence: bool = True
+    """Whether a network over members' events is tried too; it counts only where it helps."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("horizon_days", "step_days", "moments", "active_days", "asked"):
+            _at_least(f"propensity.{name}", getattr(self, name), 1)
+        _at_least("propensity.seed", self.seed, 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Costs:
     """What decisions cost, in the currency of the exposure; without this section nothing is weighed."""
 
@@ -265,4 +289,5 @@ class Settings:
     train: TrainConfig = field(default_factory=TrainConfig)
     fraud: FraudConfig = field(default_factory=FraudConfig)
     recommend: RecommendConfig = field(default_factory=RecommendConfig)
+    propensity: PropensityConfig = field(default_factory=PropensityConfig)
     costs: Costs | None = None

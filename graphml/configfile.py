@@ -15,6 +15,7 @@ from graphml.config import (
     WANTED,
     Costs,
     FraudConfig,
+    PropensityConfig,
     RecommendConfig,
     RingConfig,
     SampleConfig,
@@ -118,6 +119,7 @@ SECTIONS: dict[str, type[Any]] = {
     "train": TrainConfig,
     "fraud": FraudConfig,
     "recommend": RecommendConfig,
+    "propensity": PropensityConfig,
     "costs": Costs,
 }
 

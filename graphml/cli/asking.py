@@ -19,11 +19,19 @@ if TYPE_CHECKING:
     from graphml.pipeline.training import Asking
 
 What = Literal["fraud", "recommend"]
+"""What networks learn."""
 
 WhatArgument = Annotated[
     str,
     typer.Argument(
         metavar="fraud|recommend", help="What to learn: who is fraudulent, or who buys what."
+    ),
+]
+KindArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="fraud|recommend|propensity",
+        help="What to learn: who is fraudulent, who buys what, or what members do next.",
     ),
 ]
 HorizonOption = Annotated[
@@ -117,7 +125,7 @@ CapacityOption = Annotated[
 
 
 def what_of(what: str) -> What:
-    """Return what is to be learned.
+    """Return what a network is to learn.
 
     Raises:
         UsageError: There is no such thing.

@@ -10,10 +10,12 @@ import typer
 from graphml.cli import options
 from graphml.cli.asking import GraphOption
 from graphml.cli.detector import report_detector
+from graphml.cli.flat import report_flat_card
 from graphml.cli.graphs import refuse_for_cards, report_card
 from graphml.cli.lists import report_lists
 from graphml.cli.output import chosen_format, emit, print_rows
 from graphml.cli.progress import progress
+from graphml.cli.propensity import report_behaviour
 from graphml.cli.ringmodel import ModelOption, ring_model
 from graphml.errors import UsageError
 
@@ -41,11 +43,13 @@ def evaluate(
     """Measure the rings against the truth, or a model on later labels, beside the baselines."""
     from graphml.config import RingConfig
     from graphml.pipeline import evaluate_store
+    from graphml.pipeline.flat import is_flat
     from graphml.store.connect import connect
 
     if what != "rings" and graph is not None:
         refuse_for_cards(graph, {"--as-of": as_of, "--store": store})
-        report_card(graph, Path(what), format_=chosen_format(format_, out), out=out, quiet=quiet)
+        report = report_flat_card if is_flat(Path(what)) else report_card
+        report(graph, Path(what), format_=chosen_format(format_, out), out=out, quiet=quiet)
         return
     if what != "rings":
         report_of(
@@ -84,6 +88,7 @@ def report_of(
     """Print how good a model is on the labels that its training did not see."""
     from graphml.pipeline.fraud import is_detector
     from graphml.pipeline.orders import evaluate_kept_orders, is_of_orders
+    from graphml.pipeline.propensity import is_propensity
     from graphml.pipeline.recommending import is_recommender
     from graphml.pipeline.training import evaluate_model
     from graphml.store.connect import connect
@@ -103,6 +108,10 @@ def report_of(
     if is_recommender(folder):
         url = options.store_url(store)
         report_lists(folder, url, as_of=as_of, format_=format_, out=out, quiet=quiet)
+        return
+    if is_propensity(folder):
+        url = options.store_url(store)
+        report_behaviour(folder, url, as_of=as_of, format_=format_, out=out, quiet=quiet)
         return
     with progress(quiet=quiet), connect(options.store_url(store), read_only=True) as source:
         model = GraphModel.load(folder)

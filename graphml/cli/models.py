@@ -16,6 +16,7 @@ from graphml.cli.asking import (
     EveryOption,
     GraphOption,
     HorizonOption,
+    KindArgument,
     MethodOption,
     ModelOption,
     NegativesOption,
@@ -35,12 +36,13 @@ from graphml.cli.lists import train_lists
 from graphml.cli.orders import score_units, train_units, unit_of
 from graphml.cli.output import chosen_format, print_rows
 from graphml.cli.progress import progress, say
+from graphml.cli.propensity import PROPENSITY, score_behaviour, train_behaviour
 from graphml.cli.scoring import score_members
 from graphml.errors import UsageError
 
 
 def train(
-    what: WhatArgument,
+    what: KindArgument,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -69,7 +71,7 @@ def train(
     quiet: options.QuietOption = False,
     debug: options.DebugOption = False,
 ) -> None:
-    """Train a model on the store's events: a fraud detector, or a recommender.
+    """Train a model on the store's events: a fraud detector, a recommender, or one of behaviour.
 
     A network's training that was stopped goes on.
     """
@@ -78,11 +80,24 @@ def train(
     from graphml.pipeline.training import train as train_store
     from graphml.store.connect import connect
 
+    chosen = chosen_format(format_, None)
+    url = options.store_url(store)
+    if what == PROPENSITY:
+        options.refuse_options(
+            {"--horizon": horizon, "--every": every, "--valid-from": valid_from, "--test-from": test_from,
+             "--negatives": _unless("auto", negatives), "--encoder": encoder, "--epochs": epochs,
+             "--device": device, "--method": _unless("blend", method), "--unit": _unless("member", unit)},
+            "is not for propensity",
+            hint="settings under [propensity] in graphml.toml",
+        )  # fmt: skip
+        train_behaviour(
+            url, graph, folder=out or models_of(url, graph) / PROPENSITY, as_of=as_of, seed=seed,
+            format_=chosen, dry_run=dry_run, quiet=quiet,
+        )  # fmt: skip
+        return
     kind = what_of(what)
     config = config_of(encoder, epochs, device, seed)
     asking = asking_of(horizon, every, negatives, valid_from, test_from)
-    chosen = chosen_format(format_, None)
-    url = options.store_url(store)
     folder = out or models_of(url, graph) / (kind if unit == "member" else "orders")
     if graph is not None:
         refuse_for_cards(
@@ -145,9 +160,22 @@ def train(
 
 
 def score(
-    what: Annotated[str, typer.Argument(metavar="fraud", help="What to score: fraud.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="fraud|propensity", help="Who is fraudulent, or what members do next."
+        ),
+    ],
     model: ModelOption = None,
     unit: UnitOption = "member",
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            help="propensity: view | cart | purchase | refund | churn alone.",
+            show_default=False,
+        ),
+    ] = None,
     capacity: CapacityOption = None,
     reasons: Annotated[int, typer.Option("--reasons", min=0, help="Explain the N riskiest.")] = 20,
     top: Annotated[
@@ -175,14 +203,27 @@ def score(
     quiet: options.QuietOption = False,
     debug: options.DebugOption = False,
 ) -> None:
-    """Score every member with a trained model, riskiest first; of a graph card, every node asked about.
+    """Score every member with a trained model, riskiest or likeliest first; of a graph card, every node.
 
     With [costs] in graphml.toml, or --capacity, each has a decision: ship, hold or refuse.
     """
-    if what != "fraud":
-        raise UsageError(f"cannot score {what!r}", hint="graphml score fraud")
     chosen = chosen_format(format_, out)
     url, reviews = options.store_url(store), capacity_of(capacity)
+    if what == PROPENSITY:
+        options.refuse_options(
+            {"--unit": _unless("member", unit), "--capacity": capacity, "--write": write or None,
+             "--embeddings": embeddings, "--device": device},
+            "is not for propensity",
+            hint="--out FILE keeps the scores",
+        )  # fmt: skip
+        score_behaviour(
+            url, graph, model or models_of(url, graph) / PROPENSITY, target=target, top=top,
+            as_of=as_of, format_=chosen, out=out, quiet=quiet,
+        )  # fmt: skip
+        return
+    if what != "fraud":
+        raise UsageError(f"cannot score {what!r}", hint="fraud or propensity")
+    options.refuse_options({"--target": target}, "is for propensity", hint="score propensity")
     folder = model or models_of(url, graph) / ("fraud" if unit == "member" else "orders")
     if unit_of(unit, "fraud") != "member":
         options.refuse_options(

@@ -17,6 +17,7 @@ from scipy.special import logit
 
 from graphml.config import Costs
 from graphml.errors import NothingToDoError, UsageError
+from graphml.fraud import ORDERS
 from graphml.fraud.decisions import decide
 from graphml.fraud.order_columns import COLUMNS, EVERY, Floats, Ints, OrderColumns
 from graphml.graph.build import Graph
@@ -40,7 +41,6 @@ _FLAT_GROUPS = {"own", "spending", "variety"}
 _SHARE = 0.1
 """Weight of the structure's log-odds beside the trees."""
 _CLIP = 1e-3
-_ABOUT = "orders.json"
 
 _log = logging.getLogger(__name__)
 
@@ -206,7 +206,7 @@ class OrderModel:
             folder.mkdir(parents=True, exist_ok=True)
             for bar, model in self.trees.items():
                 model.save(folder / _trees_folder(bar, kept[bar]))
-            replace_file(folder / _ABOUT, json.dumps(about, indent=1).encode("ascii"))
+            replace_file(folder / ORDERS, json.dumps(about, indent=1).encode("ascii"))
             wanted = {_trees_folder(bar, digest) for bar, digest in kept.items()}
             for bar in BARS:
                 for old in folder.glob(_trees_folder(bar, "*")):
@@ -222,7 +222,7 @@ class OrderModel:
         """
         absent = UsageError(f"no model of orders in {folder}", hint="train one, or name another")
         return read_saved(
-            folder / _ABOUT, lambda about: _read(folder, about), format_=FORMAT, absent=absent
+            folder / ORDERS, lambda about: _read(folder, about), format_=FORMAT, absent=absent
         )
 
 

@@ -157,7 +157,7 @@ def train_detector(
         },
         watch=watch,
     )
-    keep(folder, report, manifest)
+    keep(folder, report, manifest, card=CARD)
     card = model_card(detector, report, manifest, config, complete=complete)
     replace_file(folder / MODEL_CARD, card.encode())
     return TrainedDetector(detector=detector, report=report, manifest=manifest)

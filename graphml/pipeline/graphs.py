@@ -100,7 +100,7 @@ def train_graph(
         notes={"graph": given.source.name, "notes": list(given.source.notes)},
         watch=watch,
     )
-    keep(folder, report, manifest)
+    keep(folder, report, manifest, card=None)
     return Trained(model=model, report=report, manifest=manifest)
 
 

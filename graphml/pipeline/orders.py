@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphml.config import FraudConfig
 from graphml.errors import NothingToDoError, UsageError
+from graphml.fraud import ORDERS
 from graphml.pipeline.keeping import MODEL_CARD, keep
 from graphml.pipeline.labelnotes import circular_note, warn_of_labels
 from graphml.pipeline.reading import stored_graph
@@ -103,7 +104,7 @@ def train_orders(
         watch=watch,
     )
     model.save(folder)
-    keep(folder, report, manifest)
+    keep(folder, report, manifest, card=ORDERS)
     known = {"name": name, "until": time_text(second), "model": model.digest}
     replace_file(folder / KNOWN, json.dumps(known).encode())
     card = order_card(report, manifest, every=model.every)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from graphml.errors import NothingToDoError, UsageError
 from graphml.results import time_text
 
 if TYPE_CHECKING:
-    from graphml.fraud.detector import FraudDetector
     from graphml.graph.build import Graph
     from graphml.store.base import GraphStore
     from graphml.tables.frames import Tables
-    from graphml.training.model import GraphModel
 
 logger = logging.getLogger("graphml.pipeline")
 
@@ -37,13 +35,34 @@ def stored_graph(store: GraphStore, as_of: datetime) -> tuple[Tables, Graph]:
     return tables, build_graph(tables, store.schema)
 
 
-def known_until(model: FraudDetector | GraphModel) -> datetime:
+class Taught(Protocol):
+    """A model that says what its training and its choice knew."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def trained_until(self) -> datetime:
+        """Last moment that training knew."""
+
+    @property
+    def chosen_until(self) -> datetime:
+        """Last moment that validation knew."""
+
+
+def known_until(model: Taught) -> datetime:
     """Return the last moment that a model's training or choice knew."""
     return max(model.trained_until, model.chosen_until)
 
 
-def check_moment(model: FraudDetector | GraphModel, as_of: datetime) -> None:
+def check_moment(model: Taught, as_of: datetime, *, called: str = "--as-of") -> None:
     """Refuse to ask a model about a moment before the last one that its training or choice knew.
+
+    Args:
+        model: To be asked.
+        as_of: The moment.
+        called: What the moment is to who asks.
 
     Raises:
         UsageError: It knows what came after ``as_of``.
@@ -52,6 +71,6 @@ def check_moment(model: FraudDetector | GraphModel, as_of: datetime) -> None:
     if known > as_of:
         raise UsageError(
             f"{model.name} was trained on data up to {time_text(known)}; "
-            f"--as-of {time_text(as_of)} is earlier",
+            f"{called} {time_text(as_of)} is earlier",
             hint="a later --as-of, or a model trained as of an earlier moment",
         )

@@ -15,16 +15,17 @@ import numpy as np
 from graphml.config import RecommendConfig
 from graphml.errors import UsageError, one_line
 from graphml.pipeline.keeping import keep
-from graphml.pipeline.reading import stored_graph
+from graphml.pipeline.reading import check_moment, stored_graph
 from graphml.recommend import CARD
 from graphml.recommend.evaluation import compare
-from graphml.recommend.fitting import ask, fit_recommender, fraudulent, moments_of
+from graphml.recommend.fitting import ask, fit_recommender, moments_of
 from graphml.recommend.ranker import Asked
 from graphml.recommend.reasons import reasons
 from graphml.recommend.recommender import SIMPLE, Recommender, Shelf, simple_scores
 from graphml.recommend.rules import Rules, lists
 from graphml.results import Report, time_text
 from graphml.store.provenance import Manifest, Stopwatch, digest, fingerprint
+from graphml.tabular.flags import fraudulent
 
 if TYPE_CHECKING:
     from graphml.graph.build import Graph
@@ -86,7 +87,7 @@ def train_recommender(
         watch=watch,
     )
     recommender.save(folder)
-    keep(folder, report, manifest)
+    keep(folder, report, manifest, card=CARD)
     return TrainedRecommender(recommender=recommender, report=report, manifest=manifest)
 
 
@@ -100,7 +101,7 @@ def evaluate_recommender(store: GraphStore, folder: Path, *, as_of: datetime) ->
     recommender = Recommender.load(folder)
     moment = as_of - recommender.horizon
     _, graph = stored_graph(store, as_of)
-    _check_moment(recommender, moment, f"one horizon before {time_text(as_of)}")
+    check_moment(recommender, moment, called="the last horizon's beginning")
     config = recommender.config
     return report_of(recommender, ask(graph, moment, config), moment=moment, seed=config.seed)
 
@@ -145,7 +146,7 @@ def recommend_stored(
         NothingToDoError: No event has happened by then.
     """
     recommender = Recommender.load(folder)
-    _check_moment(recommender, as_of, time_text(as_of))
+    check_moment(recommender, as_of)
     _, graph = stored_graph(store, as_of)
     graph = graph.until(as_of)
     who = _asked(graph, members, as_of)
@@ -217,12 +218,3 @@ def _opted_out(graph: Graph) -> Any:
     if "opted_out" not in features.columns:
         return np.zeros(len(graph.nodes["member"]), dtype=bool)
     return features["opted_out"].fill_null(False).cast(bool).to_numpy()
-
-
-def _check_moment(recommender: Recommender, moment: datetime, words: str) -> None:
-    known = max(recommender.trained_until, recommender.chosen_until)
-    if known > moment:
-        raise UsageError(
-            f"{recommender.name} was trained on data up to {time_text(known)}, after {words}",
-            hint="a later --as-of, or a model trained as of an earlier moment",
-        )

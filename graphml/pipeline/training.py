@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from graphml.config import TrainConfig
 from graphml.errors import UsageError
-from graphml.fraud import CARD
 from graphml.pipeline.keeping import keep
 from graphml.pipeline.labelnotes import warn_of_labels
 from graphml.pipeline.reading import stored_graph
-from graphml.recommend import CARD as RECOMMENDER
 from graphml.results import Report
 from graphml.store.provenance import Manifest, Stopwatch, fingerprint
 
@@ -100,10 +98,7 @@ def train(
         notes={"store": store.url, "asking": {k: str(v) for k, v in asdict(asking).items()}},
         watch=watch,
     )
-    keep(folder, report, manifest)
-    # A detector trained here before would be taken for this one.
-    for card in (CARD, RECOMMENDER):
-        (folder / card).unlink(missing_ok=True)
+    keep(folder, report, manifest, card=None)
     return Trained(model=model, report=report, manifest=manifest)
 
 

@@ -40,7 +40,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilterConfig:
-    """How a filter is made; chosen on held-out training pairs (benchmarks/gowalla.py).
+    """How a filter is made; chosen on held-out training pairs of Gowalla (benchmarks/gowalla.py).
 
     An exponent of 0 lets all members or products count alike, 1 divides by how much they have.
     """
@@ -53,15 +53,15 @@ class FilterConfig:
     """How far a widespread product is held back when scored in the near part, 0 to 1."""
     neighbours: int = 500
     """Most products that one product speaks for in the near part, at least 1."""
-    far_exponent: float = 0.3
+    far_exponent: float = 0.4
     """How far widespread products are evened out where the far part looks for directions, 0 to 1."""
-    far_target: float = 0.1
+    far_target: float = 0.5
     """How far they are brought back when scored in the far part, 0 to 1."""
-    rank: int = 1_536
+    rank: int = 1_024
     """Most directions of the far part, 0 to 4,096."""
     damping: float = 4.0
     """At how many times a product's mean strength a direction counts half; 0 to 1,000."""
-    far_share: float = 0.9
+    far_share: float = 0.6
     """Share of the far part: 0 for the near part alone, 1 for the far part alone."""
     sweeps: int = 3
     """How often the directions are refined, at least 1."""

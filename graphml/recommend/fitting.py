@@ -19,7 +19,9 @@ from graphml.recommend.evaluation import ndcg_of
 from graphml.recommend.ranker import Asked, fit_ranker
 from graphml.recommend.recommender import SIMPLE, Recommender, Shelf, simple_scores
 from graphml.results import time_text
+from graphml.tabular.flags import fraudulent
 from graphml.tabular.trees import TreeConfig, TreeModel
+from graphml.tasks.moments import past_moments
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -42,17 +44,6 @@ class Fitted:
     valid: Asked
     chosen: Mapping[str, float]
     train: int
-
-
-def fraudulent(graph: Graph) -> NDArray[np.bool_]:
-    """Return which members are known to be fraudulent by the graph's moment, bool [members]."""
-    labels, moment = graph.labels, graph.as_of
-    known = labels.filter((pl.col("label") == 1) & pl.col("member").is_not_null())
-    if moment is not None:
-        known = known.filter(pl.col("known_at") <= moment)
-    result = np.zeros(len(graph.nodes["member"]), dtype=bool)
-    result[known["member"].to_numpy()] = True
-    return result
 
 
 def ask(graph: Graph, moment: datetime, config: RecommendConfig) -> Asked:
@@ -116,18 +107,8 @@ def moments_of(graph: Graph, config: RecommendConfig) -> tuple[list[datetime], d
     """
     if graph.as_of is None:
         raise ValueError("moments are counted back from one: pass graph.until(as_of)")
-    horizon, step = timedelta(days=config.horizon_days), timedelta(days=config.step_days)
-    test, valid = graph.as_of - horizon, graph.as_of - 2 * horizon
-    begun = graph.events["time"].min()
-    asked = [valid - horizon - step * n for n in range(config.moments)]
-    train = [moment for moment in asked if begun is not None and moment - horizon >= begun]  # type: ignore[operator]
-    if not train:
-        raise NothingToDoError(
-            f"the history is too short: training, validation and the report take "
-            f"{4 * config.horizon_days} days",
-            hint="more history, or a shorter horizon_days under [recommend]",
-        )
-    return train, valid, test
+    first: datetime | None = graph.events["time"].min()  # type: ignore[assignment]
+    return past_moments(first, graph.as_of, config, section="recommend")
 
 
 def fit_recommender(

@@ -66,8 +66,7 @@ def read_graph_card(path: Path) -> GraphCard:
         if types.count(name) > 1:
             raise CardError(f"{top.where}: two [[nodes]] blocks of type {name}", hint=HOW)
     edges = tuple(_edge(block, card, types) for block in _blocks(top, "edges"))
-    if not edges:
-        raise CardError(f"{top.where}: no [[edges]] block", hint=HOW)
+    _check_ends(top.where, nodes, edges, card)
     _check_one(top.where, "label", [n.type for n in nodes if n.block and _has(n.block, "label")])
     _check_one(top.where, "split", [" ".join(edge.type) for edge in edges if edge.part])
     return GraphCard(head=card, nodes=nodes, edges=edges, cuts=_cuts(top, card))
@@ -84,6 +83,36 @@ def _blocks(top: Keys, table: str) -> Iterator[Keys]:
 def _check_one(where: str, key: str, types: list[str]) -> None:
     if len(set(types)) > 1:
         raise CardError(f"{where}: {key} stands at {' and '.join(dict.fromkeys(types))}", hint=HOW)
+
+
+def _check_ends(
+    where: str, nodes: tuple[NodeBlock, ...], edges: tuple[EdgeBlock, ...], card: Card
+) -> None:
+    """Refuse nodes that edges cannot name, and a card of neither edges nor a table of nodes.
+
+    Raises:
+        CardError: There are any; it is such a card.
+    """
+    ends = {end for edge in edges for end in (edge.type[0], edge.type[2])}
+    for node in nodes:
+        if node.block is not None and node.type in ends and not _has(node.block, "key"):
+            raise CardError(
+                f"{node.block.label}: no column key", hint="map it under [nodes.columns]"
+            )
+    if edges:
+        return
+    tables = [node.block for node in nodes if node.block is not None]
+    if not tables:
+        raise CardError(
+            f"{where}: no [[edges]] block, and no table of nodes",
+            hint=f"edges, or from under [[nodes]]; {HOW}",
+        )
+    for block in tables:
+        if _has(block, "label") and not card.timeless and not _has(block, "time"):
+            raise CardError(
+                f"{block.label}: no column time, and no edges that have one",
+                hint='map time, or say time = "none" for the card',
+            )
 
 
 def _cuts(top: Keys, card: Card) -> tuple[datetime, datetime] | None:
@@ -154,8 +183,6 @@ def _check_node(keys: Keys, block: Block, card: Card) -> None:
     names = [column.name for column in block.columns]
     static, features = keys.flag("static"), [*keys.texts("features")]
     features += [name for name in names if name not in NODE_COLUMNS]
-    if "key" not in names:
-        raise CardError(f"{keys.where}: no column key", hint="map it under [nodes.columns]")
     for name in ("known_at", "time"):
         if name in names:
             _check_timed(keys, name, card)

@@ -142,13 +142,20 @@ def _nodes(
             nodes[node.type] = pl.DataFrame(schema={"key": pl.String()})
             continue
         part = parts[node.block.label]
-        rows = rows_of_block(part)
+        rows = _keyed(rows_of_block(part))
         _check_unique(rows, part)
         no_features = (FILE, LINE, *(n for n in NODE_COLUMNS if n not in ("key", "time")))
         nodes[node.type] = rows.drop(no_features, strict=False)
         if "label" in rows.columns:
             labels, masks = labels_of(node, rows, part)
     return nodes, labels, masks
+
+
+def _keyed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return ``rows`` with their keys: where the card maps none, the number of each from 1 on."""
+    if "key" in rows.columns:
+        return rows
+    return rows.select(pl.int_range(1, pl.len() + 1).cast(pl.String).alias("key"), pl.all())
 
 
 def _check_unique(rows: pl.DataFrame, part: BlockPart) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from graphml.errors import UsageError
 from graphml.graph.build import Graph
 from graphml.graph.labels import chargeback_labels
-from graphml.graph.nodes import NEVER, time_array
+from graphml.graph.nodes import NEVER, microseconds, time_array
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -69,6 +69,12 @@ def known_flags(graph: Graph) -> Flags:
     every = pl.concat([named, ordered]).drop_nulls("member")
     member: Any = every["member"].cast(pl.Int64).to_numpy()
     return Flags(member=member, known_at=time_array(every["known_at"]))
+
+
+def fraudulent(graph: Graph) -> NDArray[np.bool_]:
+    """Return which members are known to be fraudulent by the graph's moment, bool [members]."""
+    moment = NEVER - 1 if graph.as_of is None else microseconds(graph.as_of)
+    return known_flags(graph).since(len(graph.nodes["member"])) <= moment
 
 
 def _buyers(labels: pl.DataFrame, graph: Graph) -> pl.DataFrame:

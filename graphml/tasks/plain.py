@@ -64,8 +64,10 @@ def node_split(
             as_of=pl.lit(EPOCH, TIME), known_at=pl.lit(EPOCH, TIME)
         )
         return random_split(_labels("node", rows, about), seed=seed)
+    # An answer known the moment it is asked for would, at a cut, be in the parts on both sides.
+    later = pl.col("as_of") + MICROSECOND
     asked = source.labels.rows.join(_first(source, about[0]), on="key").with_columns(
-        known_at=pl.max_horizontal(pl.col("known_at").fill_null(pl.lit(_NEVER, TIME)), "as_of")
+        known_at=pl.max_horizontal(pl.col("known_at").fill_null(pl.lit(_NEVER, TIME)), later)
     )
     labels = _labels("node", asked, about)
     cuts = source.cuts or (None, None)
@@ -153,10 +155,10 @@ def _first(source: GraphSource, node_type: str) -> pl.DataFrame:
 
 
 def _last(source: GraphSource) -> datetime:
-    times = pl.concat([rows.select("time") for rows in source.edges.values()])["time"]
-    last = times.max()
+    frames = source.edges.values() or [n for n in source.nodes.values() if "time" in n.columns]
+    last = max((rows["time"].max() for rows in frames if rows["time"].count()), default=None)  # type: ignore[type-var]
     if last is None:
-        raise UsageError(f"{source.name} has no edge", hint="a graph with edges")
+        raise UsageError(f"{source.name} has no edge and no time", hint="a graph with edges")
     return last  # type: ignore[return-value]
 
 

@@ -21,18 +21,21 @@ def average_precision(labels: Ints, scores: Floats) -> float:
     """
     if len(set(labels.tolist())) < 2:
         return float("nan")
-    from sklearn.metrics import average_precision_score  # takes a second to import
-
-    return float(average_precision_score(labels, scores))
+    # A bootstrap asks thousands of times, and scikit-learn's checks take ten times as long.
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    found = np.cumsum(labels[order] == 1)[last]
+    return float((np.diff(found, prepend=0) * found / (last + 1)).sum() / found[-1])
 
 
 def auroc(labels: Ints, scores: Floats) -> float:
     """Return the chance that a fraud scores above a non-fraud, in [0, 1]; NaN where all are alike."""
     if len(set(labels.tolist())) < 2:
         return float("nan")
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(labels, scores))
+    low = np.sort(scores[labels != 1])
+    high = scores[labels == 1]
+    beaten = np.searchsorted(low, high, "left") + np.searchsorted(low, high, "right")
+    return float(beaten.sum() / (2 * len(low) * len(high)))
 
 
 def precision_at(labels: Ints, scores: Floats, *, k: int) -> float:

@@ -18,13 +18,14 @@ from graphml.config import RecommendConfig
 from graphml.errors import NothingToDoError, UsageError
 from graphml.graph.build import Graph, build_graph
 from graphml.pipeline.recommending import evaluate_recommender, recommend_stored
-from graphml.recommend.fitting import ask, fit_recommender, fraudulent, moments_of
+from graphml.recommend.fitting import ask, fit_recommender, moments_of
 from graphml.recommend.ranker import fit_ranker
 from graphml.recommend.recommender import SIMPLE, Recommender, Shelf
 from graphml.recommend.rules import Rules
 from graphml.store.connect import connect
 from graphml.store.moments import visible
 from graphml.tables.frames import Tables
+from graphml.tabular.flags import fraudulent
 from graphml.tabular.trees import TreeConfig
 from tests.properties.future import MARKETS, MICROSECOND, cut, future, market, together
 from tests.recommend.small import DAYS, Act, acts, day, graph_of, shop

@@ -15,11 +15,11 @@ from graphml.errors import ConfigError, NothingToDoError, UsageError
 from graphml.graph.build import build_graph
 from graphml.pipeline.recommending import recommend_stored
 from graphml.recommend.candidates import Candidates
-from graphml.recommend.fitting import fraudulent
 from graphml.recommend.history import History
 from graphml.recommend.recommender import SIMPLE, Recommender, Shelf, simple_scores
 from graphml.recommend.rules import Rules, lists
 from graphml.store.connect import connect
+from graphml.tabular.flags import fraudulent
 from tests.graph.marketplace import HOSTILE
 from tests.recommend.small import MEMBERS, PRODUCTS, TALE, Act, acts, day, graph_of, numbers, shop
 

@@ -476,8 +476,43 @@ def test_edges_are_a_list_of_blocks(tmp_path):
     start = CARD.index("[[edges]]")
     with pytest.raises(CardError, match="needs double brackets"):
         library(tmp_path, CARD[:start] + "[edges]\n")
-    with pytest.raises(CardError, match=r"no \[\[edges\]\] block"):
-        library(tmp_path, CARD[:start])
+    nodes = CARD.index("[[nodes]]")
+    with pytest.raises(CardError, match=r"no \[\[edges\]\] block, and no table") as caught:
+        library(tmp_path, CARD[:nodes] + '[[nodes]]\ntype = "author"\n')
+    assert caught.value.hint
+
+
+def test_a_table_with_labels_needs_neither_edges_nor_a_key(tmp_path):
+    (tmp_path / "s.csv").write_text("pages,device,bought\n3,phone,0\n9,,1\n3,phone,\n")
+    text = """time = "none"
+files.s = "s.csv"
+[[nodes]]
+type = "session"
+from = "s"
+features = ["*"]
+columns.label = "bought"
+"""
+    (tmp_path / "c.toml").write_text(text)
+    source = read_graph(tmp_path / "c.toml")
+    assert source.schema == plain_schema(("session",), ())
+    assert source.nodes["session"].to_dict(as_series=False) == {
+        "key": ["1", "2", "3"], "pages": [3.0, 9.0, 3.0], "device": ["phone", None, "phone"],
+    }  # fmt: skip
+    assert source.labels is not None
+    assert source.labels.rows.select("key", "y").rows() == [("1", 0), ("2", 1)]
+    assert (source.edges, source.notes) == ({}, ())
+
+    timed = text.replace('time = "none"\n', "").replace("features", "static = true\nfeatures")
+    (tmp_path / "c.toml").write_text(timed)
+    with pytest.raises(CardError, match="no column time, and no edges that have one") as caught:
+        read_graph(tmp_path / "c.toml")
+    assert caught.value.hint
+
+
+def test_a_node_that_edges_name_needs_a_key(tmp_path):
+    with pytest.raises(CardError, match=r"\[\[nodes\]\] 1 \(paper\): no column key") as caught:
+        library(tmp_path, CARD.replace('key = "id"', "year2 = 'year'"))
+    assert caught.value.hint
 
 
 def test_each_reader_refuses_the_others_cards(tmp_path):

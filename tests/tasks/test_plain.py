@@ -190,3 +190,25 @@ def test_edges_that_were_there_always_do_not_say_when_a_node_appears():
     said = [("ann", 1, day(9)), ("bob", 0, day(9)), ("cy", 1, day(9)), ("dee", 0, day(9))]
     rows = _first(people(knows, said), "person")
     assert dict(rows.rows()) == {"ann": always, "bob": day(3), "cy": day(3), "dee": always}
+
+
+def test_a_table_alone_is_asked_as_of_its_last_row():
+    masks = {"train": ["ann", "bob"], "valid": ["cy"], "test": ["dee", "eve"]}
+    source = people([], SAID, masks=masks)
+    keys = source.labels.rows["key"]
+    table = pl.DataFrame({"key": keys, "time": [day(1), day(9), day(3), None, day(4)]})
+    timed = replace(source, edges={}, timeless=False, nodes={**source.nodes, "person": table})
+    assert set(node_split(timed, seed=1).train.rows["as_of"]) == {day(9)}
+    untimed = replace(timed, nodes={**source.nodes, "person": table.drop("time")})
+    with pytest.raises(UsageError, match="no edge and no time"):
+        node_split(untimed, seed=1)
+
+
+def test_a_label_known_the_moment_its_node_appears_is_in_one_part():
+    names = [f"p-{n}" for n in range(8)]
+    knows = [(name, names[0], day(n)) for n, name in enumerate(names) if n]
+    said = [(name, n % 2, day(max(1, n))) for n, name in enumerate(names)]
+    split = node_split(people(knows, said, cuts=(day(3), day(5))), seed=0)
+    assert keys(split.train) == ["p-0", "p-1", "p-2"]
+    assert keys(split.valid) == ["p-3", "p-4"]
+    assert keys(split.test) == ["p-5", "p-6", "p-7"]

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import sklearn.metrics as theirs
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphml.training.metrics import (
     accuracy,
+    auroc,
+    average_precision,
     brier,
     f1,
     log_loss,
@@ -21,6 +23,7 @@ rows = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(rows=rows, threshold=st.integers(0, 5))
 def test_at_a_threshold_they_are_scikit_learns(rows, threshold):
     y, scores, _ = (np.array(side) for side in zip(*rows, strict=True))
@@ -35,6 +38,7 @@ def test_at_a_threshold_they_are_scikit_learns(rows, threshold):
     assert accuracy(y, scores, threshold=threshold) == theirs.accuracy_score(y, flagged)
 
 
+@settings(deadline=None)
 @given(rows=rows)
 def test_of_probabilities_they_are_scikit_learns(rows):
     y, scores, _ = (np.array(side) for side in zip(*rows, strict=True))
@@ -81,3 +85,17 @@ def test_a_share_below_one_row_is_one_row_and_29_of_100_is_29():
 def test_how_many_must_be_said_once_and_fit(wrong):
     with pytest.raises(ValueError):
         value_weighted_recall(np.array([1, 0]), np.array([0.5, 0.1]), np.ones(2), **wrong)
+
+
+@settings(deadline=None)
+@given(rows=rows)
+def test_rankings_are_judged_as_scikit_learn_does(rows):
+    labels, scores, _ = (np.array(side) for side in zip(*rows, strict=True))
+    for mine, other in (
+        (auroc, theirs.roc_auc_score),
+        (average_precision, theirs.average_precision_score),
+    ):
+        if len(set(labels.tolist())) < 2:
+            assert np.isnan(mine(labels, scores))
+        else:
+            assert mine(labels, scores) == pytest.approx(other(labels, scores))

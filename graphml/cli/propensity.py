@@ -1,0 +1,101 @@
+"""What the commands of models do with a model of behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from graphml.cli import options
+from graphml.cli.flat import score_flat_card, train_flat_card
+from graphml.cli.output import print_rows
+from graphml.cli.progress import progress, say
+from graphml.errors import UsageError
+
+PROPENSITY = "propensity"
+
+
+def train_behaviour(
+    url: str, card: Path | None, *, folder: Path, as_of: str | None, seed: int | None, format_: str, dry_run: bool,
+    quiet: bool,
+) -> None:  # fmt: skip
+    """Train a model of behaviour on a store, or on a flat table's card, and print its report."""
+    from graphml.pipeline.propensity import moments_of, train_propensity
+    from graphml.pipeline.reading import stored_graph
+    from graphml.store.connect import connect
+
+    if card is not None:
+        options.refuse_options({"--as-of": as_of}, "is for a store", hint="without --graph")
+        train_flat_card(
+            card, folder=folder, seed=seed or 0, format_=format_, dry_run=dry_run, quiet=quiet
+        )
+        return
+    config = options.settings().propensity
+    if seed is not None:
+        config = replace(config, seed=seed)
+    with progress(quiet=quiet), connect(url, read_only=True) as source:
+        moment = options.as_of_or_last(source, as_of)
+        if dry_run:
+            _, graph = stored_graph(source, moment)
+            train, valid, _ = moments_of(graph, config, as_of=moment)
+            say(
+                f"would train on {len(train)} moments before {valid.isoformat()}, into {folder}",
+                quiet=quiet,
+            )
+            return
+        trained = train_propensity(source, config, as_of=moment, folder=folder)
+    say(f"model {trained.model.name} in {folder}", quiet=quiet)
+    print_report(trained.report.rows, format_, None)
+
+
+def score_behaviour(
+    url: str, card: Path | None, folder: Path, *, target: str | None, top: int | None, as_of: str | None,
+    format_: str, out: Path | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Print how likely members are to do what a model of behaviour predicts, the likeliest first."""
+    import polars as pl
+
+    from graphml.pipeline.propensity import score_propensity
+    from graphml.store.connect import connect
+
+    if card is not None:
+        options.refuse_options(
+            {"--as-of": as_of, "--target": target}, "is for a store", hint="without --graph"
+        )
+        score_flat_card(card, folder, top=top, format_=format_, out=out, quiet=quiet)
+        return
+    with progress(quiet=quiet), connect(url, read_only=True) as source:
+        moment = options.as_of_or_last(source, as_of)
+        found = score_propensity(source, folder, as_of=moment)
+    known = found["target"].unique(maintain_order=True).to_list()
+    if target is not None:
+        if target not in known:
+            raise UsageError(f"the model predicts no {target!r}", hint=", ".join(known))
+        found = found.filter(pl.col("target") == target)
+    if top is not None:
+        found = found.group_by("target", maintain_order=True).head(top)
+    rows = found.with_columns(pl.col("as_of").dt.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00"))
+    print_rows(rows.to_dicts(), format_, out)
+
+
+def report_behaviour(
+    folder: Path, url: str, *, as_of: str | None, format_: str, out: Path | None, quiet: bool
+) -> None:
+    """Print how a model of behaviour does on the last horizon."""
+    from graphml.pipeline.propensity import evaluate_propensity
+    from graphml.store.connect import connect
+
+    with progress(quiet=quiet), connect(url, read_only=True) as source:
+        moment = options.as_of_or_last(source, as_of)
+        report = evaluate_propensity(source, folder, as_of=moment)
+    print_report(report.rows, format_, out)
+
+
+_SHOWN = ("target", "method", "auroc", "auroc_low", "auroc_high", "average_precision",
+          "calibration_error", "base_rate", "members")  # fmt: skip
+
+
+def print_report(rows: Any, format_: str, out: Path | None) -> None:
+    """Print a report's rows; on a terminal the columns that people look at first."""
+    shown = [{name: row[name] for name in _SHOWN} for row in rows] if format_ == "table" else rows
+    print_rows(shown, format_, out)

@@ -1,0 +1,56 @@
+"""Recency, frequency and money: the three numbers that shops have judged customers by for long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from graphml.tabular.aggregates import Features
+
+Floats = NDArray[np.float64]
+
+COLUMNS = ("days_since_purchase", "purchases", "spent")
+"""Recency, frequency and money among the aggregates (Hughes 1994)."""
+_NEVER = 10_000.0
+"""Days since the purchase of who never bought."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recency:
+    """Logistic regression on the three numbers' logarithms.
+
+    Attributes:
+        weights: Of the logarithms, and the constant last.
+    """
+
+    weights: tuple[float, ...]
+
+    def log_odds(self, features: Features) -> Floats:
+        """Return the log-odds of 1, float64 [rows]."""
+        result: Floats = _told(features) @ np.array(self.weights[:-1]) + self.weights[-1]
+        return result
+
+
+def fit_recency(features: Features, y: ArrayLike) -> Recency:
+    """Return the regression that suits answers 0 and 1, both among them.
+
+    Args:
+        features: Aggregates of members, one row each.
+        y: 0 or 1, [rows].
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    told = _told(features)
+    middle, width = told.mean(axis=0), np.maximum(told.std(axis=0), 1e-9)
+    found = LogisticRegression(max_iter=1_000).fit((told - middle) / width, np.asarray(y))
+    weights = found.coef_[0] / width
+    constant = float(found.intercept_[0] - weights @ middle)
+    return Recency(weights=(*weights.tolist(), constant))
+
+
+def _told(features: Features) -> Floats:
+    columns = [features[name].astype(np.float64) for name in COLUMNS]
+    filled = [np.nan_to_num(columns[0], nan=_NEVER), *(np.nan_to_num(c) for c in columns[1:])]
+    return np.log1p(np.maximum(np.column_stack(filled), 0))
