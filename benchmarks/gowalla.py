@@ -34,7 +34,7 @@ from benchmarks.gowalla_methods import (
     search,
     some,
 )
-from benchmarks.processes import measured
+from benchmarks.processes import measured, peak_rss_mb
 from graphml.recommend.filters import FilterConfig
 from graphml.training.bootstrap import interval
 
@@ -91,7 +91,11 @@ def one_method(name: str, folder: Path, most: int) -> dict[str, Any]:
     found = figures(model, *some(train, test, most))
     ended = time.perf_counter()
     np.save(folder / "figures.npy", found)
-    return {"fit_s": round(fitted - start, 1), "score_s": round(ended - fitted, 1)}
+    return {
+        "fit_s": round(fitted - start, 1),
+        "score_s": round(ended - fitted, 1),
+        "peak_rss_mb": peak_rss_mb(),
+    }
 
 
 def compared(names: Sequence[str], train: Any, test: Any, most: int) -> Iterator[dict[str, Any]]:
@@ -106,7 +110,6 @@ def compared(names: Sequence[str], train: Any, test: Any, most: int) -> Iterator
             line = {
                 "method": name,
                 **run.result,
-                "peak_rss_mb": run.peak_rss_mb,
                 "members": found.shape[1],
             }
             for key, values, ours in zip(

@@ -155,7 +155,8 @@ def some(
 
 def chosen_ease(matrix: sp.csr_matrix) -> LinearFilter:
     kept, held = held_out(matrix, 0.1, seed=0)
-    good = {penalty: quality(figures(ease(kept, penalty), kept, held)) for penalty in _EASE}
+    asked = some(kept, held, _SEARCHED)
+    good = {penalty: quality(figures(ease(kept, penalty), *asked)) for penalty in _EASE}
     progress(f"EASE by penalty: {good}")
     return ease(matrix, max(good, key=lambda penalty: good[penalty]))
 

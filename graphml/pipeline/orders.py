@@ -210,7 +210,7 @@ def evaluate_kept_orders(
 
 def is_of_orders(folder: Path) -> bool:
     """Return whether ``folder`` holds a model of orders rather than one of members."""
-    return (folder / KNOWN).is_file()
+    return (folder / ORDERS).is_file()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

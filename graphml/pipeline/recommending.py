@@ -19,10 +19,11 @@ from graphml.pipeline.reading import check_moment, stored_graph
 from graphml.recommend import CARD
 from graphml.recommend.evaluation import compare
 from graphml.recommend.fitting import ask, fit_recommender, moments_of
+from graphml.recommend.listing import Listed, listed
 from graphml.recommend.ranker import Asked
 from graphml.recommend.reasons import reasons
 from graphml.recommend.recommender import SIMPLE, Recommender, Shelf, simple_scores
-from graphml.recommend.rules import Rules, lists
+from graphml.recommend.rules import Rules
 from graphml.results import Report, time_text
 from graphml.store.provenance import Manifest, Stopwatch, digest, fingerprint
 from graphml.tabular.flags import fraudulent
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from graphml.store.base import GraphStore
 
 logger = logging.getLogger("graphml.pipeline")
-
-_NOT_PERSONAL, _SELLS = "popular", "popular_30"
-"""The method for who opted out, and the source that it orders by."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,28 +149,14 @@ def recommend_stored(
     graph = graph.until(as_of)
     who = _asked(graph, members, as_of)
     shelf = Shelf.of(graph, without=fraudulent(graph))
-    each = max(recommender.config.each, top)
-    found, values = shelf.described(who, each=each)
-    scores = recommender.scores(shelf.names, values)
     opted_out = _opted_out(graph)
-    silent = opted_out[found.member]
-    if silent.any():
-        common = simple_scores(shelf.names, values, _NOT_PERSONAL)
-        scores = np.where(silent, common, scores)
-        # What their own past alone names may not come up where rules leave little of the rest.
-        rank = values[:, shelf.names.index(f"rank.{_SELLS}")]
-        rows = np.flatnonzero(~silent | (rank < each))
-        scores, found = scores[rows], found.only(rows)
-    rows = lists(shelf, found, scores, rules=rules, top=top)
-    member, product = found.member[rows], found.product[rows]
-    personal = ~opted_out if explained else None
-    return _told(shelf, recommender.name, member, product, scores[rows], personal)
+    found = listed(shelf, recommender, who, opted_out=opted_out, rules=rules, top=top)
+    return _told(shelf, recommender.name, found, ~opted_out if explained else None)
 
 
-def _told(
-    shelf: Shelf, model: str, member: Any, product: Any, scores: Any, personal: Any
-) -> list[dict[str, Any]]:
+def _told(shelf: Shelf, model: str, found: Listed, personal: Any) -> list[dict[str, Any]]:
     """Return the rows of lists; ``personal``: of whom reasons may speak, without any if ``None``."""
+    member, product, scores = found.member, found.product, found.score
     nodes = shelf.history.graph.nodes
     result: list[dict[str, Any]] = []
     bounds = np.flatnonzero(np.diff(member, prepend=-1, append=-1))

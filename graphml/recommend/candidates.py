@@ -56,11 +56,13 @@ class Sources:
         rows: What each source looks up, CSR float32 [members, products], by its name.
         links: How it goes on from there, CSR float32 [products, products]; itself if ``None``.
         popular: A score for each product, float32 [products], by the name of its source.
+        ordered: Products with such a score, the highest first, int64, by the name of the source.
     """
 
     rows: Mapping[str, Any]
     links: Mapping[str, Any]
     popular: Mapping[str, Matrix]
+    ordered: Mapping[str, Ints]
 
     @classmethod
     def of(cls, history: History, *, neighbours: Any) -> Sources:
@@ -85,7 +87,11 @@ class Sources:
             .astype(np.float32)
             for days in (7, 30)
         }
-        return cls(rows=rows, links=links, popular=popular)
+        ordered = {
+            name: np.argsort(-scores, kind="stable")[: np.count_nonzero(scores > 0)]
+            for name, scores in popular.items()
+        }
+        return cls(rows=rows, links=links, popular=popular, ordered=ordered)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -118,9 +124,8 @@ class Sources:
             scored.append(found)
             named.append(highest(found, each)[:2])
         owner = np.arange(len(members))
-        for scores in self.popular.values():
-            best = np.argsort(-scores, kind="stable")[: min(each, len(scores))]
-            best = best[scores[best] > 0]
+        for ordered in self.ordered.values():
+            best = ordered[:each]
             named.append((np.repeat(owner, len(best)), np.tile(best, len(members))))
         keys = np.unique(np.concatenate([who * products + what for who, what in named]))
         who, what = keys // products, keys % products

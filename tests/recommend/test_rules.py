@@ -14,6 +14,7 @@ from graphml.config import RecommendConfig
 from graphml.errors import ConfigError, NothingToDoError, UsageError
 from graphml.graph.build import build_graph
 from graphml.pipeline.recommending import recommend_stored
+from graphml.recommend import listing
 from graphml.recommend.candidates import Candidates
 from graphml.recommend.history import History
 from graphml.recommend.recommender import SIMPLE, Recommender, Shelf, simple_scores
@@ -264,6 +265,15 @@ def test_one_member_s_list_is_the_same_alone_and_among_all_and_when_named_twice(
         for n in range(MEMBERS):
             alone = asked(store, folder, n, n)[f"m-{n}"]
             assert products_of(alone) == products_of(every[f"m-{n}"]), method
+
+
+@pytest.mark.parametrize("block", [1, 3, 5])
+def test_lists_are_the_same_in_blocks_of_any_size(store, tmp_path, block, monkeypatch):
+    folder = model_in(tmp_path / "model", "next in baskets")
+    whole = asked(store, folder, rules=Rules(per_seller=2))
+    monkeypatch.setattr(listing, "_BLOCK", block)
+    assert asked(store, folder, rules=Rules(per_seller=2)) == whole
+    assert len(whole) == MEMBERS
 
 
 def test_reasons_come_only_when_asked_for(store, tmp_path):
