@@ -16,6 +16,9 @@ __all__ = [
     "RING_KINDS",
     "Decision",
     "Evidence",
+    "Reason",
+    "Recommendation",
+    "Results",
     "Ring",
     "RingKind",
     "RingMember",
@@ -209,6 +212,56 @@ class Scores:
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.values):
             raise ValueError(f"{len(self.ids)} ids beside {len(self.values)} values")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """Why a product stands on a member's list, in words.
+
+    Attributes:
+        code: RETURNING, BECAUSE_BOUGHT, OFTEN_TOGETHER, OFTEN_NEXT, OFTEN_LATER, POPULAR or NEW.
+        text: For people; ids in it are escaped.
+        because: Ids of products that the member had, best first.
+    """
+
+    code: str
+    text: str
+    because: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the reason as plain JSON."""
+        return {"code": self.code, "text": self.text, "because": list(self.because)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recommendation:
+    """A product on a member's list; ``rank`` is its place from 1 on."""
+
+    member_id: str
+    product_id: str
+    rank: int
+    score: float
+    reasons: tuple[Reason, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the recommendation as the contract's JSON object."""
+        return {
+            "member_id": self.member_id,
+            "product_id": self.product_id,
+            "rank": self.rank,
+            "score": self.score,
+            "reasons": [reason.to_json() for reason in self.reasons],
+        }
+
+    @classmethod
+    def from_json(cls, made: Mapping[str, Any]) -> Recommendation:
+        """Return the recommendation that ``to_json`` wrote."""
+        reasons = (Reason(**{**one, "because": tuple(one["because"])}) for one in made["reasons"])
+        return cls(**{**made, "reasons": tuple(reasons)})
+
+
+Results = Scores | Sequence[Ring] | Sequence[Recommendation]
+"""What a run holds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,5 +4,5 @@
 MATCH (run:GraphmlRun {run_id: $run_id})
 SET run.failed = true, run.finished = $finished
 WITH run
-MATCH (run)-[:FOUND]->(ring:GraphmlRing)
-DETACH DELETE ring
+MATCH (run)-[:FOUND]->(found)
+DETACH DELETE found

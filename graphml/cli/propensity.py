@@ -74,8 +74,8 @@ def score_behaviour(
         found = found.filter(pl.col("target") == target)
     if top is not None:
         found = found.group_by("target", maintain_order=True).head(top)
-    rows = found.with_columns(pl.col("as_of").dt.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00"))
-    print_rows(rows.to_dicts(), format_, out)
+    rows = [{**row, "as_of": row["as_of"].isoformat()} for row in found.iter_rows(named=True)]
+    print_rows(rows, format_, out)
 
 
 def report_behaviour(

@@ -11,7 +11,7 @@ from graphml.cli import options
 from graphml.cli.asking import ModelOption
 from graphml.cli.models import models_of
 from graphml.cli.output import chosen_format, emit
-from graphml.cli.progress import progress
+from graphml.cli.progress import progress, say
 from graphml.errors import NothingToDoError, UsageError, one_line
 
 
@@ -41,6 +41,9 @@ def recommend(
         int | None,
         typer.Option("--per-category", min=1, help="Of one category at most.", show_default=False),
     ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Publish the lists in the store as a run.")
+    ] = False,
     with_reasons: Annotated[
         bool, typer.Option("--reasons/--no-reasons", help="Whether to say why.")
     ] = True,
@@ -49,11 +52,15 @@ def recommend(
     as_of: options.AsOfOption = None,
     format_: options.FormatOption = None,
     out: options.OutOption = None,
+    dry_run: options.DryRunOption = False,
     quiet: options.QuietOption = False,
     debug: options.DebugOption = False,
 ) -> None:
-    """Recommend products to members, each with the reasons for it."""
-    from graphml.pipeline.recommending import recommend_stored
+    """Recommend products to members, each with the reasons for it.
+
+    A run holds the lists of the members it is asked about, and takes the place of the run before.
+    """
+    from graphml.pipeline.recommending import recommended
     from graphml.recommend.rules import Rules
     from graphml.store.connect import connect
 
@@ -62,18 +69,27 @@ def recommend(
     rules = Rules(
         bought=bought, blocked=_ids(blocked), per_seller=per_seller, per_category=per_category
     )
-    with progress(quiet=quiet), connect(url, read_only=True) as source:
-        rows = recommend_stored(
+    publish = write and not dry_run
+    with progress(quiet=quiet), connect(url, read_only=not publish) as source:
+        moment = options.as_of_or_last(source, as_of)
+        found, name = recommended(
             source,
             model or models_of(url, None) / "recommend",
             members or [],
-            as_of=options.as_of_or_last(source, as_of),
+            as_of=moment,
             rules=rules,
             top=top,
             explained=with_reasons,
         )
-    if not rows:
-        raise NothingToDoError("the rules leave nothing to recommend", hint="fewer rules")
+        if not found:
+            raise NothingToDoError("the rules leave nothing to recommend", hint="fewer rules")
+        if publish:
+            with source.run("recommend", model=name, as_of=moment) as run:
+                run.write(found)
+            say(f"published {len(found)} recommendations as run {run.run_id}", quiet=quiet)
+    if write and dry_run:
+        say(f"would publish {len(found)} recommendations", quiet=quiet)
+    rows = [{**one.to_json(), "model": name} for one in found]
     emit(rows, columns=COLUMNS, format_=chosen, out=out)
 
 

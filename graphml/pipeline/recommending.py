@@ -24,7 +24,7 @@ from graphml.recommend.ranker import Asked
 from graphml.recommend.reasons import reasons
 from graphml.recommend.recommender import SIMPLE, Recommender, Shelf, simple_scores
 from graphml.recommend.rules import Rules
-from graphml.results import Report, time_text
+from graphml.results import Reason, Recommendation, Report, time_text
 from graphml.store.provenance import Manifest, Stopwatch, digest, fingerprint
 from graphml.tabular.flags import fraudulent
 
@@ -115,7 +115,7 @@ def report_of(recommender: Recommender, asked: Asked, *, moment: datetime, seed:
     )  # fmt: skip
 
 
-def recommend_stored(
+def recommended(
     store: GraphStore,
     folder: Path,
     members: Sequence[str],
@@ -124,8 +124,8 @@ def recommend_stored(
     rules: Rules,
     top: int,
     explained: bool = True,
-) -> list[dict[str, Any]]:
-    """Return lists of products for members of a store: a row for each product, best first.
+) -> tuple[list[Recommendation], str]:
+    """Return lists of products for members of a store, best first, and the recommender's name.
 
     Who has opted out of personalisation, and who has no history, gets what sells most.
 
@@ -151,31 +151,45 @@ def recommend_stored(
     shelf = Shelf.of(graph, without=fraudulent(graph))
     opted_out = _opted_out(graph)
     found = listed(shelf, recommender, who, opted_out=opted_out, rules=rules, top=top)
-    return _told(shelf, recommender.name, found, ~opted_out if explained else None)
+    return _told(shelf, found, ~opted_out if explained else None), recommender.name
 
 
-def _told(shelf: Shelf, model: str, found: Listed, personal: Any) -> list[dict[str, Any]]:
-    """Return the rows of lists; ``personal``: of whom reasons may speak, without any if ``None``."""
-    member, product, scores = found.member, found.product, found.score
+def recommend_stored(
+    store: GraphStore,
+    folder: Path,
+    members: Sequence[str],
+    *,
+    as_of: datetime,
+    rules: Rules,
+    top: int,
+    explained: bool = True,
+) -> list[dict[str, Any]]:
+    """Return what ``recommended`` does as rows of JSON, each with the recommender's name."""
+    found, name = recommended(
+        store, folder, members, as_of=as_of, rules=rules, top=top, explained=explained
+    )
+    return [{**one.to_json(), "model": name} for one in found]
+
+
+def _told(shelf: Shelf, found: Listed, personal: Any) -> list[Recommendation]:
+    """Return what lists say; ``personal``: of whom reasons may speak, without any if ``None``."""
     nodes = shelf.history.graph.nodes
-    result: list[dict[str, Any]] = []
-    bounds = np.flatnonzero(np.diff(member, prepend=-1, append=-1))
-    for begin, end in pairwise(bounds):
-        own = int(member[begin])
-        why: list[list[dict[str, Any]]] = [[] for _ in range(begin, end)]
+    result: list[Recommendation] = []
+    bounds = np.flatnonzero(np.diff(found.member, prepend=-1, append=-1))
+    for begin, end in pairwise(bounds.tolist()):
+        own, products = int(found.member[begin]), found.product[begin:end]
+        why: list[list[Reason]] = [[] for _ in products]
         if personal is not None:
-            told = reasons(shelf, own, product[begin:end], personal=personal[own])
-            why = [[reason.to_json() for reason in one] for one in told]
+            why = reasons(shelf, own, products, personal=personal[own])
         result += [
-            {
-                "member_id": nodes["member"].keys[own],
-                "product_id": nodes["product"].keys[int(product[row])],
-                "rank": row - int(begin) + 1,
-                "score": round(float(scores[row]), 6),
-                "model": model,
-                "reasons": why[row - begin],
-            }
-            for row in range(int(begin), int(end))
+            Recommendation(
+                member_id=nodes["member"].keys[own],
+                product_id=nodes["product"].keys[int(product)],
+                rank=rank,
+                score=round(float(found.score[begin + rank - 1]), 6),
+                reasons=tuple(why[rank - 1]),
+            )
+            for rank, product in enumerate(products, start=1)
         ]
     return result
 

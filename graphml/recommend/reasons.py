@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from graphml.errors import one_line
 from graphml.recommend.recommender import Shelf
+from graphml.results import Reason
 
 Ints = NDArray[np.int64]
 
@@ -22,25 +20,6 @@ _LINKED = (
     ("next", "OFTEN_NEXT", "often in the basket after {}"),
     ("later", "OFTEN_LATER", "often some baskets after {}"),
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reason:
-    """One reason in words.
-
-    Attributes:
-        code: RETURNING, BECAUSE_BOUGHT, OFTEN_TOGETHER, OFTEN_NEXT, OFTEN_LATER, POPULAR or NEW.
-        text: For people; ids in it are escaped.
-        because: Ids of products that the member had, best first.
-    """
-
-    code: str
-    text: str
-    because: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the reason as plain JSON."""
-        return {"code": self.code, "text": self.text, "because": list(self.because)}
 
 
 def reasons(

@@ -13,7 +13,7 @@ from typing import Protocol, Self, runtime_checkable
 import polars as pl
 
 from graphml.errors import UsageError
-from graphml.results import Decision, Ring, RunInfo, Scores
+from graphml.results import Decision, Recommendation, Results, Ring, RunInfo
 from graphml.schema import MARKETPLACE, GraphSchema
 from graphml.tables.frames import TABLES, Tables, empty, require_utc
 
@@ -59,8 +59,8 @@ class Run(Protocol):
 
     run_id: str
 
-    def write(self, results: Scores | Sequence[Ring]) -> None:
-        """Add results to the run."""
+    def write(self, results: Results) -> None:
+        """Add results to the run; of a member's list all rows in one call."""
         ...
 
 
@@ -186,6 +186,10 @@ class GraphStore(ABC):
         """Return the rings of a run, best first; of the published one unless named."""
 
     @abstractmethod
+    def read_recommendations(self, run_id: str | None = None) -> list[Recommendation]:
+        """Return the lists of a run, by member and rank; of the published one unless named."""
+
+    @abstractmethod
     def write_decision(self, decision: Decision) -> bool:
         """Keep an analyst's decision; false if the same one is there already."""
 
@@ -233,3 +237,18 @@ class GraphStore(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def chosen_run(listed: Sequence[RunInfo], run_id: str | None, *, kind: str, url: str) -> str | None:
+    """Return the run to be read: the named one, else the one of a kind in view; ``None`` without any.
+
+    Raises:
+        UsageError: No run of that name was published.
+    """
+    ended = [run for run in listed if run.status in ("published", "superseded")]
+    if run_id is None:
+        chosen = [run.run_id for run in ended if run.kind == kind and run.status == "published"]
+        return chosen[0] if chosen else None
+    if run_id not in {run.run_id for run in ended}:
+        raise UsageError(f"no published run {run_id!r} in {url}", hint="graphml runs list")
+    return run_id

@@ -4,7 +4,7 @@ A folder::
 
     manifest.json      the generation that readers see: its segments, its runs
     segments/          Parquet, never changed once written
-    runs/RUN_ID/       results of a run: rings.jsonl, scores-*.parquet
+    runs/RUN_ID/       results of a run: rings.jsonl, recommendations.jsonl, scores-*.parquet
     decisions.sqlite   analysts' decisions
     lock, readers      who writes, who reads
 """
@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from graphml.errors import StorePermissionError, UsageError
-from graphml.results import Decision, Ring, RunInfo
-from graphml.store.base import Counts, GraphStore, Run, Summary
+from graphml.errors import StorePermissionError
+from graphml.results import Decision, Recommendation, Ring, RunInfo
+from graphml.store.base import Counts, GraphStore, Run, Summary, chosen_run
 from graphml.store.decisions import read_decisions, write_decision
 from graphml.store.files import clear_errors
 from graphml.store.intake import look_at, take_in
@@ -33,7 +33,13 @@ from graphml.store.moments import visible
 from graphml.store.neighbors import neighborhood
 from graphml.store.novelty import KEYS, counted, latest
 from graphml.store.rooms import check_folder, make_rooms, remove_leftovers
-from graphml.store.runs import EmbeddedRun, begun_runs, published_runs, stored_rings
+from graphml.store.runs import (
+    EmbeddedRun,
+    begun_runs,
+    published_runs,
+    stored_recommendations,
+    stored_rings,
+)
 from graphml.store.segments import read
 from graphml.tables.frames import TABLES, Tables, require_utc
 
@@ -151,16 +157,19 @@ class EmbeddedStore(GraphStore):
             UsageError: No run of that name was published.
         """
         with self._reading() as generation:
+            chosen = chosen_run(published_runs(generation.runs), run_id, kind="rings", url=self.url)
+            return stored_rings(self.folder, chosen) if chosen else []
+
+    def read_recommendations(self, run_id: str | None = None) -> list[Recommendation]:
+        """Return the lists of a run, by member and rank; of the published one unless named.
+
+        Raises:
+            UsageError: No run of that name was published.
+        """
+        with self._reading() as generation:
             listed = published_runs(generation.runs)
-            if run_id is None:
-                chosen = [r.run_id for r in listed if r.kind == "rings" and r.status == "published"]
-            else:
-                chosen = [r.run_id for r in listed if r.run_id == run_id]
-                if not chosen:
-                    raise UsageError(
-                        f"no published run {run_id!r} in {self.url}", hint="graphml runs list"
-                    )
-            return stored_rings(self.folder, chosen[0]) if chosen else []
+            chosen = chosen_run(listed, run_id, kind="recommend", url=self.url)
+            return stored_recommendations(self.folder, chosen) if chosen else []
 
     def write_decision(self, decision: Decision) -> bool:
         """Keep an analyst's decision; false if the same one is there already."""

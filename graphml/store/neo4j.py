@@ -7,13 +7,14 @@ from datetime import datetime
 import polars as pl
 from neo4j.time import Date, DateTime, Time
 
-from graphml.results import Decision, Ring, RunInfo
+from graphml.results import Decision, Recommendation, Ring, RunInfo
 from graphml.store.base import Counts, GraphStore, Run, Summary
 from graphml.store.neo4j_neighbors import read_neighborhood
 from graphml.store.neo4j_read import read_stored, read_summary, read_tables
 from graphml.store.neo4j_runs import (
     Neo4jRun,
     read_decisions,
+    read_recommendations,
     read_rings,
     read_runs,
     write_decision,
@@ -107,6 +108,14 @@ class Neo4jStore(GraphStore):
             UsageError: No run of that name was published.
         """
         return read_rings(self._connection, run_id)
+
+    def read_recommendations(self, run_id: str | None = None) -> list[Recommendation]:
+        """Return the lists of a run, by member and rank; of the published one unless named.
+
+        Raises:
+            UsageError: No run of that name was published.
+        """
+        return read_recommendations(self._connection, run_id)
 
     def write_decision(self, decision: Decision) -> bool:
         """Keep an analyst's decision; false if the same one is there already."""

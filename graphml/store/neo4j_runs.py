@@ -8,15 +8,26 @@ import re
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, Literal
 
 from graphml.errors import StoreLockedError, UsageError
-from graphml.results import Decision, Ring, RunInfo, Scores, parse_time, time_text
+from graphml.results import (
+    Decision,
+    Recommendation,
+    Results,
+    Ring,
+    RunInfo,
+    Scores,
+    parse_time,
+    time_text,
+)
+from graphml.store.base import chosen_run
 from graphml.store.neo4j_session import Connection, fill
 
 _RINGS_AT_ONCE = 1_000
 _SCORES_AT_ONCE = 10_000
+_LISTS_AT_ONCE = 1_000
 _NAME = re.compile(r"[a-z][a-z_]*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -51,8 +62,8 @@ class Neo4jRun:
             )
         )
 
-    def write(self, results: Scores | Sequence[Ring]) -> None:
-        """Add results to the run: rings as nodes, scores as a property of their members.
+    def write(self, results: Results) -> None:
+        """Add results to the run: rings and lists as nodes, scores as a property of their members.
 
         Raises:
             UsageError: Scores of orders or reviews, or in a run that is not of kind fraud.
@@ -61,13 +72,21 @@ class Neo4jRun:
         if isinstance(results, Scores):
             self._write_scores(results)
         else:
-            self._write_rings(results)
+            self._write_rings([one for one in results if isinstance(one, Ring)])
+            self._write_lists([one for one in results if isinstance(one, Recommendation)])
 
     def _write_rings(self, rings: Sequence[Ring]) -> None:
         for batch in _batches(rings, _RINGS_AT_ONCE):
             rows = [_ring_row(self._rings + i, ring) for i, ring in enumerate(batch)]
             self._connection.write((fill("write_rings"), {"run_id": self.run_id, "rows": rows}))
             self._rings += len(rows)
+
+    def _write_lists(self, recommendations: Sequence[Recommendation]) -> None:
+        by_member = sorted(recommendations, key=lambda one: (one.member_id, one.rank))
+        lists = (list(own) for _, own in groupby(by_member, key=lambda one: one.member_id))
+        for batch in _batches(lists, _LISTS_AT_ONCE):
+            parameters = {"run_id": self.run_id, "rows": [_list_row(own) for own in batch]}
+            self._connection.write((fill("write_lists"), parameters))
 
     def _write_scores(self, scores: Scores) -> None:
         if scores.unit != "member" or self._kind != "fraud":
@@ -129,7 +148,7 @@ def _info(row: dict[str, Any]) -> RunInfo:
         started=parse_time(row["started"]),
         finished=None if row["finished"] is None else parse_time(row["finished"]),
         status=status,
-        counts={name: row[name] for name in ("rings", "scores") if row[name]},
+        counts={name: row[name] for name in ("rings", "scores", "recommendations") if row[name]},
     )
 
 
@@ -139,17 +158,21 @@ def read_rings(connection: Connection, run_id: str | None) -> list[Ring]:
     Raises:
         UsageError: No run of that name was published.
     """
-    listed = [run for run in read_runs(connection) if run.status in ("published", "superseded")]
-    if run_id is None:
-        chosen = [r.run_id for r in listed if r.kind == "rings" and r.status == "published"]
-    else:
-        chosen = [r.run_id for r in listed if r.run_id == run_id]
-        if not chosen:
-            raise UsageError(
-                f"no published run {run_id!r} in {connection.url}", hint="graphml runs list"
-            )
-    rows = connection.read(fill("read_rings"), run_id=chosen[0]) if chosen else []
+    chosen = chosen_run(read_runs(connection), run_id, kind="rings", url=connection.url)
+    rows = connection.read(fill("read_rings"), run_id=chosen) if chosen else []
     return [Ring.from_json(json.loads(row["json"])) for row in rows]
+
+
+def read_recommendations(connection: Connection, run_id: str | None) -> list[Recommendation]:
+    """Return the lists of a run, by member and rank; of the published one unless named.
+
+    Raises:
+        UsageError: No run of that name was published.
+    """
+    chosen = chosen_run(read_runs(connection), run_id, kind="recommend", url=connection.url)
+    rows = connection.read(fill("read_lists"), run_id=chosen) if chosen else []
+    found = [Recommendation.from_json(one) for row in rows for one in json.loads(row["json"])]
+    return sorted(found, key=lambda one: (one.member_id, one.rank))
 
 
 def write_decision(connection: Connection, decision: Decision) -> bool:
@@ -191,6 +214,16 @@ def _ring_row(position: int, ring: Ring) -> dict[str, Any]:
         "json": json.dumps(ring.to_json()),
         "members": [
             {"member_id": m.member_id, "role": m.role, "score": m.score} for m in ring.members
+        ],
+    }
+
+
+def _list_row(own: Sequence[Recommendation]) -> dict[str, Any]:
+    return {
+        "member_id": own[0].member_id,
+        "json": json.dumps([one.to_json() for one in own]),
+        "products": [
+            {"product_id": one.product_id, "rank": one.rank, "score": one.score} for one in own
         ],
     }
 

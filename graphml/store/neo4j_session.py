@@ -83,7 +83,7 @@ OTHER_TIE = "NAMES"
 """From a member to a node that its events name in a kind without a tie of its own."""
 _OWN = {
     *("GraphmlStore", "GraphmlSequence", "GraphmlPointer", "GraphmlRun", "GraphmlRing"),
-    *("GraphmlDecision", "name", "kind", "run_id", "key"),
+    *("GraphmlList", "GraphmlDecision", "name", "kind", "run_id", "key"),
 }
 
 # A transaction that waits for another's node is tried again by the driver, which would print so.

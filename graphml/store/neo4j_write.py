@@ -68,12 +68,14 @@ _UNIQUE = (
     ("GraphmlPointer", "kind"),
     ("GraphmlRun", "run_id"),
     ("GraphmlRing", "key"),
+    ("GraphmlList", "key"),
     ("GraphmlDecision", "key"),
 )
 _INDEXED = (
     *((record, "sequence") for record in RECORDS.values()),
     (RECORDS["labels"], "order_id"),
     ("GraphmlRing", "run_id"),
+    ("GraphmlList", "run_id"),
 )
 
 

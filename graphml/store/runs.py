@@ -15,13 +15,25 @@ from typing import IO, Any, Literal
 import polars as pl
 
 from graphml.errors import UsageError
-from graphml.results import Ring, RunInfo, Scores, parse_time, time_text
+from graphml.results import (
+    Recommendation,
+    Results,
+    Ring,
+    RunInfo,
+    Scores,
+    parse_time,
+    time_text,
+)
 from graphml.store.files import clear_errors, replace_file, sync_file, sync_folder
 
 RUNS = "runs"
 
 _INFO = "run.json"
-_RINGS = "rings.jsonl"
+_LINES: Mapping[str, type[Ring | Recommendation]] = {
+    "rings": Ring,
+    "recommendations": Recommendation,
+}
+"""Results that are kept a line each, by what they are counted as."""
 _ALIVE = "lock"
 _NAME = re.compile(r"[a-z][a-z_]*")
 
@@ -59,13 +71,15 @@ class EmbeddedRun:
                 self._alive.close()
                 raise
 
-    def write(self, results: Scores | Sequence[Ring]) -> None:
-        """Add results to the run: scores as Parquet, rings as JSON Lines."""
+    def write(self, results: Results) -> None:
+        """Add results to the run: scores as Parquet, rings and lists as JSON Lines."""
         with clear_errors(self._store):
             if isinstance(results, Scores):
                 self._write_scores(results)
             else:
-                self._write_rings(results)
+                for name, kind in _LINES.items():
+                    some = [one for one in results if isinstance(one, kind)]
+                    self._write_lines(name, some)
 
     def _write_scores(self, scores: Scores) -> None:
         path = self._folder / f"scores-{len(list(self._folder.glob('scores-*'))):04d}.parquet"
@@ -77,12 +91,14 @@ class EmbeddedRun:
         sync_file(path)
         self._counts["scores"] += frame.height
 
-    def _write_rings(self, rings: Sequence[Ring]) -> None:
-        path = self._folder / _RINGS
+    def _write_lines(self, name: str, results: Sequence[Ring | Recommendation]) -> None:
+        if not results:
+            return
+        path = self._folder / f"{name}.jsonl"
         with path.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(ring.to_json()) + "\n" for ring in rings)
+            file.writelines(json.dumps(one.to_json()) + "\n" for one in results)
         sync_file(path)
-        self._counts["rings"] += len(rings)
+        self._counts[name] += len(results)
 
     def finish(self) -> dict[str, Any]:
         """Return what the manifest lists about the run; its results are on the disk."""
@@ -94,7 +110,8 @@ class EmbeddedRun:
     def fail(self) -> None:
         """Remove the run's results; what remains says that it was begun."""
         with clear_errors(self._store):
-            for path in (self._folder / _RINGS, *self._folder.glob("scores-*")):
+            lines = [self._folder / f"{name}.jsonl" for name in _LINES]
+            for path in (*lines, *self._folder.glob("scores-*")):
                 path.unlink(missing_ok=True)
             self._sign(datetime.now(UTC))
 
@@ -138,12 +155,23 @@ def published_runs(listed: Sequence[Mapping[str, Any]]) -> list[RunInfo]:
 
 def stored_rings(store: Path, run_id: str) -> list[Ring]:
     """Return the rings of a listed run, best first, those of equal score as they were written."""
-    path = store / RUNS / run_id / _RINGS
+    rings = [Ring.from_json(line) for line in _stored(store, run_id, "rings")]
+    return sorted(rings, key=lambda ring: -ring.score)
+
+
+def stored_recommendations(store: Path, run_id: str) -> list[Recommendation]:
+    """Return the lists of a listed run, by member and rank."""
+    lines = _stored(store, run_id, "recommendations")
+    found = [Recommendation.from_json(line) for line in lines]
+    return sorted(found, key=lambda one: (one.member_id, one.rank))
+
+
+def _stored(store: Path, run_id: str, name: str) -> list[dict[str, Any]]:
+    path = store / RUNS / run_id / f"{name}.jsonl"
     if not path.is_file():
         return []
     with path.open(encoding="utf-8") as file:
-        rings = [Ring.from_json(json.loads(line)) for line in file]
-    return sorted(rings, key=lambda ring: -ring.score)
+        return [json.loads(line) for line in file]
 
 
 def _lives(path: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from graphml.store.connect import connect
 from tests.cli.test_models import rows, run
 
 QUICK = """
@@ -63,6 +64,26 @@ def buyer(events: pl.DataFrame) -> str:
 def lists(trained, shop) -> list[dict]:
     """Everybody's list, with reasons."""
     return rows(run(shop, "recommend", "--top", "6", "-q"))
+
+
+def test_written_lists_are_a_run_in_view_and_a_dry_run_writes_none(trained, shop, lists):
+    url = f"embedded://{shop / '.graphml'}"
+    done = run(shop, "recommend", "--top", "3", "--write", "--dry-run", "--out", "a.jsonl")
+    assert "would publish" in done.stderr
+    with connect(url, read_only=True) as store:
+        assert store.read_recommendations() == []
+    done = run(shop, "recommend", "--top", "3", "--write", "--out", "b.jsonl")
+    assert "published" in done.stderr
+    with connect(url, read_only=True) as store:
+        found = store.read_recommendations()
+        (info,) = [one for one in store.runs() if one.kind == "recommend"]
+    wanted = [{k: v for k, v in row.items() if k != "model"} for row in lists if row["rank"] <= 3]
+    assert [one.to_json() for one in found] == sorted(
+        wanted, key=lambda row: (row["member_id"], row["rank"])
+    )
+    assert info.status == "published"
+    assert info.model == lists[0]["model"]
+    assert info.counts == {"recommendations": len(found)}
 
 
 def test_training_reports_beside_simple_methods_and_leaves_a_manifest(trained, shop):

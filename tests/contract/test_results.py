@@ -9,7 +9,16 @@ from datetime import datetime
 import pytest
 
 from graphml.errors import UsageError
-from graphml.results import Decision, Evidence, Ring, RingMember, Scores, SharedValue
+from graphml.results import (
+    Decision,
+    Evidence,
+    Reason,
+    Recommendation,
+    Ring,
+    RingMember,
+    Scores,
+    SharedValue,
+)
 from graphml.store.base import GraphStore
 
 from .rows import HOSTILE, LATER, at, event, tables
@@ -225,3 +234,60 @@ def test_a_summary_counts_members_with_events_or_attributes(
 def test_closing_twice_is_fine(store: GraphStore) -> None:
     store.close()
     store.close()
+
+
+def listed(member: str, *products: str) -> list[Recommendation]:
+    return [
+        Recommendation(
+            member_id=member, product_id=product, rank=rank, score=1 / rank,
+            reasons=(Reason(code="RETURNING", text=f"bought {product}", because=(product, "p-1")),),
+        )
+        for rank, product in enumerate(products, start=1)
+    ]  # fmt: skip
+
+
+def test_lists_are_in_view_once_their_run_has_ended(
+    store: GraphStore, reopen: Callable[[], GraphStore]
+) -> None:
+    rows = [event(f"e-{n}", n, f"m-{n % 3}", product_id=f"p-{n}") for n in range(5)]
+    store.write_tables(tables(rows))
+    first, second = listed("m-2", "p-4", "p-0"), listed("m-0", "p-1")
+    reader = reopen()
+    assert reader.read_recommendations() == []
+    with store.run("recommend", model="recommend-1", as_of=at(5)) as run:
+        run.write(first)
+        assert reader.read_recommendations() == []
+        run.write(second)
+    assert reader.read_recommendations() == [*second, *first]
+    (info,) = reader.runs()
+    assert (info.kind, info.status, dict(info.counts)) == (
+        "recommend", "published", {"recommendations": 3},
+    )  # fmt: skip
+    with store.run("recommend", model="recommend-2", as_of=at(6)) as later:
+        later.write(listed("m-1", "p-3"))
+    assert reader.read_recommendations() == listed("m-1", "p-3")
+    assert reader.read_recommendations(run.run_id) == [*second, *first]
+    assert reader.read_rings() == []
+
+    def fail() -> None:
+        with store.run("recommend", model=None, as_of=at(7)) as bad:
+            name.append(bad.run_id)
+            bad.write(first)
+            raise StopHere
+
+    name: list[str] = []
+    with pytest.raises(StopHere):
+        fail()
+    assert store.read_recommendations() == listed("m-1", "p-3")
+    assert next(r.status for r in store.runs() if r.run_id == name[0]) == "failed"
+    with pytest.raises(UsageError, match="no published run"):
+        store.read_recommendations(name[0])
+
+
+def test_lists_say_what_they_said(store: GraphStore) -> None:
+    rows = [event(f"e-{n}", n, text, product_id=text) for n, text in enumerate(HOSTILE)]
+    store.write_tables(tables(rows))
+    lists = [one for text in HOSTILE for one in listed(text, text)]
+    with store.run("recommend", model="\n'`", as_of=at(5)) as run:
+        run.write(lists)
+    assert store.read_recommendations() == sorted(lists, key=lambda one: one.member_id)

@@ -20,7 +20,7 @@ from graphml.errors import (
     StoreVersionError,
     UsageError,
 )
-from graphml.results import Scores
+from graphml.results import Recommendation, Scores
 from graphml.store import neo4j_ties, neo4j_write
 from graphml.store.connect import connect
 from graphml.store.cypher import statement
@@ -281,6 +281,45 @@ def test_scores_change_all_at_once_when_their_run_is_published(store: Neo4jStore
         with store.run("fraud", model=None, as_of=START) as run:
             run.write(scores(m_3=value))
         assert scores_in_view(store) == {"m-3": value}
+
+
+def test_a_reader_sees_the_lists_of_the_run_in_view_and_nothing_of_one_given_up(
+    store: Neo4jStore,
+) -> None:
+    store.write_tables(FIRST)
+    known = {name: nodes_of(store, name) for name in ("Member", "Product")}
+    member, (one, two) = known["Member"][0], known["Product"][:2]
+
+    def shown() -> list[tuple[str, int]]:
+        rows = store.cypher(statement("neo4j/read_recommendations"), {"member_id": member})
+        return [(row["product_id"], row["rank"]) for row in rows.to_dicts()]
+
+    def wanted(*products: str) -> list[Recommendation]:
+        return [
+            Recommendation(member_id=member, product_id=product, rank=rank, score=1 / rank)
+            for rank, product in enumerate(products, start=1)
+        ]
+
+    assert shown() == []
+    with store.run("recommend", model="m", as_of=START) as run:
+        run.write(wanted(two, one))
+        assert shown() == []
+    assert shown() == [(two, 1), (one, 2)]
+    with pytest.raises(ZeroDivisionError), store.run("recommend", model=None, as_of=START) as run:  # noqa: PT012 - the block is the case
+        run.write(wanted(one))
+        raise ZeroDivisionError
+    assert shown() == [(two, 1), (one, 2)]
+    assert len(nodes_of(store, "GraphmlList")) == 1
+    with store.run("recommend", model=None, as_of=START) as run:
+        run.write(wanted(one))
+    assert shown() == [(one, 1)]
+
+
+def nodes_of(store: Neo4jStore, label: str) -> list[str]:
+    """Return a property of each node of a label: its id."""
+    keys = {"Member": "member_id", "Product": "product_id", "GraphmlList": "key"}
+    rows = store.cypher(f"MATCH (n:{label}) RETURN n.{keys[label]} AS id ORDER BY id", {})
+    return rows["id"].to_list() if rows.height else []
 
 
 def test_a_run_whose_slot_was_taken_is_not_published(store: Neo4jStore) -> None:
