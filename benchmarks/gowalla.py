@@ -184,8 +184,8 @@ def main() -> int:
         f"and {test.nnz:,} to find; {lines[0]['members']:,} members asked. Means over members, in brackets 95 % "
         "intervals (bootstrap by member); behind ours: the interval of ours less the other on the same members. "
         "Settings of graphml's filter were chosen on a fifth of the training pairs, those of wide-spread places rather "
-        "than others (`--search`), those of GF-CF and Turbo-CF on a tenth; no setting was chosen by what the test said, "
-        "though three choices from three draws were held against it (recall .1831, .1880, .1860) and the second ships. "
+        "than others (`--search`), those of GF-CF and Turbo-CF on a tenth. Three such choices, from three ways to draw, "
+        "were held against the test (recall .1831, .1880, .1860) and the best of them ships, so the test had a small say. "
         "Published figures are their authors', tuned as they saw fit.",
         lines,
         PUBLISHED,
