@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -120,19 +121,20 @@ class Sources:
             block = rows[members]
             link = self.links[name]
             found = (block if link is None else block @ link).tocsr()
-            found.sort_indices()
             scored.append(found)
             named.append(highest(found, each)[:2])
         owner = np.arange(len(members))
         for ordered in self.ordered.values():
             best = ordered[:each]
             named.append((np.repeat(owner, len(best)), np.tile(best, len(members))))
-        keys = np.unique(np.concatenate([who * products + what for who, what in named]))
+        keys = np.sort(np.concatenate([who * products + what for who, what in named]))
+        keys = keys[np.diff(keys, prepend=-1) > 0]
         who, what = keys // products, keys % products
-        columns = [_looked_up(found, who, what) for found in scored]
+        bounds = np.searchsorted(who, np.arange(len(members) + 1))
+        columns = [_looked_up(found, bounds, what) for found in scored]
         columns += [scores[what] for scores in self.popular.values()]
-        ranks = [_rank(who, column) for column in columns]
-        return who + start, what, np.column_stack([*columns, *ranks]).astype(np.float32)
+        ranks = [_rank(bounds, column) for column in columns]
+        return who + start, what, np.column_stack([*columns, *ranks])
 
 
 def _last(baskets: Baskets, members: int) -> Any:
@@ -146,23 +148,37 @@ def _last(baskets: Baskets, members: int) -> Any:
     return (pick @ baskets.lines).tocsr()
 
 
-def _looked_up(found: Any, who: Ints, what: Ints) -> Matrix:
-    owner = np.repeat(np.arange(found.shape[0], dtype=np.int64), np.diff(found.indptr))
-    keys = owner * found.shape[1] + found.indices
-    result = np.zeros(len(who), np.float32)
-    if len(keys):
-        asked = who * found.shape[1] + what
-        place = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
-        same = keys[place] == asked
-        result[same] = found.data[place[same]]
+def _looked_up(found: Any, bounds: Ints, what: Ints) -> Matrix:
+    """Return the entries of a CSR matrix at columns ``what`` of each row, float32 [what]."""
+    data = found.data.astype(np.float32, copy=False)
+    return _gathered(found.indptr, found.indices, data, bounds, what, found.shape[1])
+
+
+@numba.njit(cache=True, nogil=True)
+def _gathered(
+    indptr: Ints, indices: Ints, data: Matrix, bounds: Ints, what: Ints, width: int
+) -> Matrix:
+    result = np.empty(len(what), np.float32)
+    row = np.zeros(width, np.float32)
+    for owner in range(len(bounds) - 1):
+        for entry in range(indptr[owner], indptr[owner + 1]):
+            row[indices[entry]] = data[entry]
+        for place in range(bounds[owner], bounds[owner + 1]):
+            result[place] = row[what[place]]
+        for entry in range(indptr[owner], indptr[owner + 1]):
+            row[indices[entry]] = 0
     return result
 
 
-def _rank(who: Ints, column: Matrix) -> Matrix:
-    """Return the rank by member, from 0; NaN where a source says nothing."""
-    order = np.lexsort((-column, who))
-    begins = np.searchsorted(who, who[order])
-    ranks = np.empty(len(who), np.float32)
-    ranks[order] = np.arange(len(who)) - begins
-    ranks[column <= 0] = np.nan
+@numba.njit(cache=True, nogil=True)
+def _rank(bounds: Ints, column: Matrix) -> Matrix:
+    """Return the rank by member, from 0, of equal ones in order; NaN where a source says nothing."""
+    ranks = np.full(len(column), np.nan, np.float32)
+    for owner in range(len(bounds) - 1):
+        begin = bounds[owner]
+        # What a source says nothing of comes last, so only what it names is sorted.
+        named = np.flatnonzero(column[begin : bounds[owner + 1]] > 0) + begin
+        order = np.argsort(-column[named], kind="mergesort")
+        for rank in range(len(order)):
+            ranks[named[order[rank]]] = rank
     return ranks

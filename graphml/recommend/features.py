@@ -120,7 +120,7 @@ class Known:
                 of(self.pairs, own, "baskets") / of(self.members, of_member, "baskets"),
                 since - of(self.members, of_member, "since_bought"),
             ]
-        return np.column_stack([own, of_product, of_member, *shared, *crossed]).astype(np.float32)
+        return np.column_stack([own, of_product, of_member, *shared, *crossed])
 
 
 _CROSSED = (
