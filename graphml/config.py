@@ -23,16 +23,23 @@ WANTED = "wanted"
 
 def _at_least(name: str, value: float, least: float) -> None:
     if not value >= least:
-        raise ConfigError(f"{name} is {value}", hint=f"{_option(name)} of at least {least}")
+        raise ConfigError(f"{name} is {value}", hint=f"{_setting(name)} of at least {least}")
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise ConfigError(f"{name} is {value}", hint=f"{_option(name)} between {low} and {high}")
+        raise ConfigError(f"{name} is {value}", hint=f"{_setting(name)} between {low} and {high}")
 
 
-def _option(name: str) -> str:
-    return "--" + name.partition(".")[2].replace("_", "-")
+_OPTIONS = {"members", "events", "min_members", "min_score", "seed", "epochs"}
+"""Settings that commands take as options, too."""
+
+
+def _setting(name: str) -> str:
+    section, _, key = name.partition(".")
+    if key in _OPTIONS:
+        return "--" + key.replace("_", "-")
+    return f"{key} under [{section}] in graphml.toml"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -75,6 +75,7 @@ def train(
 
     A network's training that was stopped goes on.
     """
+    from graphml.pipeline.keeping import claim, kinds_of
     from graphml.pipeline.reading import stored_graph
     from graphml.pipeline.training import split_of
     from graphml.pipeline.training import train as train_store
@@ -82,6 +83,7 @@ def train(
 
     chosen = chosen_format(format_, None)
     url = options.store_url(store)
+    folder = out or models_of(url, graph) / (what if unit == "member" else "orders")
     if what == PROPENSITY:
         options.refuse_options(
             {"--horizon": horizon, "--every": every, "--valid-from": valid_from, "--test-from": test_from,
@@ -90,15 +92,15 @@ def train(
             "is not for propensity",
             hint="settings under [propensity] in graphml.toml",
         )  # fmt: skip
+        claim(folder, *kinds_of(what, of_card=graph is not None))
         train_behaviour(
-            url, graph, folder=out or models_of(url, graph) / PROPENSITY, as_of=as_of, seed=seed,
-            format_=chosen, dry_run=dry_run, quiet=quiet,
+            url, graph, folder=folder, as_of=as_of, seed=seed, format_=chosen, dry_run=dry_run, quiet=quiet,
         )  # fmt: skip
         return
     kind = what_of(what)
     config = config_of(encoder, epochs, device, seed)
     asking = asking_of(horizon, every, negatives, valid_from, test_from)
-    folder = out or models_of(url, graph) / (kind if unit == "member" else "orders")
+    claim(folder, *kinds_of(kind if unit == "member" else unit, of_card=graph is not None))
     if graph is not None:
         refuse_for_cards(
             graph,

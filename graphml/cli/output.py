@@ -33,6 +33,11 @@ def chosen_format(option: str | None, out: Path | None) -> str:
     ending = out.suffix.lstrip(".") if out else ""
     if option is None and ending in FORMATS:
         return ending
+    if option is None and ending:
+        raise UsageError(
+            f"no format is known by the ending .{ending}",
+            hint=f"--format {'|'.join(FORMATS)}, or such an ending",
+        )
     if option is None:
         return "table" if out is None and sys.stdout.isatty() else "jsonl"
     if option not in FORMATS:

@@ -73,7 +73,7 @@ def score_behaviour(
             raise UsageError(f"the model predicts no {target!r}", hint=", ".join(known))
         found = found.filter(pl.col("target") == target)
     if top is not None:
-        found = found.group_by("target", maintain_order=True).head(top)
+        found = found.filter(pl.int_range(pl.len()).over("target") < top)
     rows = [{**row, "as_of": row["as_of"].isoformat()} for row in found.iter_rows(named=True)]
     print_rows(rows, format_, out)
 
@@ -91,8 +91,8 @@ def report_behaviour(
     print_report(report.rows, format_, out)
 
 
-_SHOWN = ("target", "method", "auroc", "auroc_low", "auroc_high", "average_precision",
-          "calibration_error", "base_rate", "members")  # fmt: skip
+_SHOWN = ("target", "method", "ships", "auroc", "auroc_low", "auroc_high", "above_low", "above_high",
+          "average_precision", "calibration_error", "base_rate", "members")  # fmt: skip
 
 
 def print_report(rows: Any, format_: str, out: Path | None) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphml.errors import UsageError
+from graphml.errors import NothingToDoError, UsageError
 from graphml.pipeline.keeping import keep
 from graphml.propensity import FLAT
 from graphml.results import Report, Scores
@@ -187,6 +187,8 @@ def score_flat(card: Path, folder: Path) -> Scores:
             hint="the card that it was trained on",
         )
     rows = source.nodes[model.unit]
+    if rows.is_empty():
+        raise NothingToDoError(f"{card} has no row to score", hint="a table with rows")
     times = rows["time"].drop_nulls() if "time" in rows.columns else rows["key"].clear()
     return Scores(
         unit=model.unit,
@@ -209,6 +211,11 @@ def _report(model: FlatModel, table: FlatTable, notes: tuple[str, ...] = ()) -> 
         for part in (told, table.test)
     )
     known, y = (part["y"].cast(pl.Int64).to_numpy() for part in (told, table.test))
+    if len(set(known.tolist())) < 2:
+        raise UsageError(
+            f"all labels that {table.name} gives to learn from are {known[0]}",
+            hint="rows with a purchase and rows without one",
+        )
     chances = {
         model.name: model.probability(asked),
         **simple_methods(model.columns, learned, known, asked),

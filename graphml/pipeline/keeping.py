@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from graphml.errors import UsageError
 from graphml.fraud import CARD as DETECTOR
 from graphml.fraud import ORDERS
 from graphml.propensity import CARD as BEHAVIOUR
@@ -19,6 +20,39 @@ MANIFEST = "manifest.json"
 MODEL_CARD = "MODEL_CARD.md"
 CARDS = (DETECTOR, ORDERS, RECOMMENDER, BEHAVIOUR, FLAT)
 """Files of a folder that say which kind of model it holds."""
+
+
+def kinds_of(what: str, *, of_card: bool) -> tuple[str, ...]:
+    """Return the cards that may lie where a model is to be kept: those of its own kind.
+
+    Args:
+        what: fraud, recommend, propensity or order.
+        of_card: Whether it learns from a graph card and not from a store.
+    """
+    own = {"fraud": DETECTOR, "order": ORDERS, "recommend": RECOMMENDER, "propensity": BEHAVIOUR}
+    if of_card:
+        own = {"propensity": FLAT}
+    return (own[what],) if what in own else ()
+
+
+def claim(folder: Path, *kinds: str) -> None:
+    """Refuse a folder for a new model that holds one of another kind, or that cannot be a folder.
+
+    Args:
+        folder: Where the model is to be kept.
+        kinds: Cards of ``CARDS`` that may be there already; a model of these is replaced.
+
+    Raises:
+        UsageError: It may not be used.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is no folder", hint="--out DIR, a folder or none yet")
+    for card in CARDS:
+        if card not in kinds and (folder / card).is_file():
+            raise UsageError(
+                f"{folder} holds a model of another kind ({card}), which would be lost",
+                hint="another --out, or remove that model first",
+            )
 
 
 def keep(folder: Path, report: Report, manifest: Manifest, *, card: str | None) -> None:

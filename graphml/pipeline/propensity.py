@@ -8,11 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from graphml.config import PropensityConfig
 from graphml.pipeline.keeping import keep
 from graphml.pipeline.reading import check_moment, stored_graph
 from graphml.propensity import CARD
-from graphml.propensity.answers import Asked, ask
+from graphml.propensity.answers import EVENTS, Asked, ask
 from graphml.propensity.fitting import fit_propensity, report_rows
 from graphml.propensity.model import PropensityModel
 from graphml.results import Report, time_text
@@ -20,8 +22,6 @@ from graphml.store.provenance import Manifest, Stopwatch, digest, fingerprint
 from graphml.tasks.moments import past_moments
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from graphml.graph.build import Graph
     from graphml.store.base import GraphStore
 
@@ -50,7 +50,8 @@ def moments_of(
     Raises:
         NothingToDoError: The history is too short.
     """
-    first: datetime | None = graph.events["time"].min()  # type: ignore[assignment]
+    deeds = graph.events.filter(pl.col("kind").cast(pl.String).is_in(EVENTS))
+    first: datetime | None = deeds["time"].min()  # type: ignore[assignment]
     return past_moments(first, as_of, config, section="propensity")
 
 
@@ -108,7 +109,7 @@ def evaluate_propensity(store: GraphStore, folder: Path, *, as_of: datetime) -> 
     """
     model = PropensityModel.load(folder)
     moment = as_of - model.horizon
-    check_moment(model, moment, called="the last horizon's beginning")
+    check_moment(model, moment, called=f"one horizon before {time_text(as_of)},")
     _, graph = stored_graph(store, as_of)
     return _report(model, graph, ask(graph, moment, model.config), moment=moment)
 

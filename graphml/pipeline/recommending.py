@@ -26,7 +26,7 @@ from graphml.recommend.recommender import SIMPLE, Recommender, Shelf, simple_sco
 from graphml.recommend.rules import Rules
 from graphml.results import Reason, Recommendation, Report, time_text
 from graphml.store.provenance import Manifest, Stopwatch, digest, fingerprint
-from graphml.tabular.flags import fraudulent
+from graphml.tabular.flags import fraudulent, opted_out
 
 if TYPE_CHECKING:
     from graphml.graph.build import Graph
@@ -99,7 +99,7 @@ def evaluate_recommender(store: GraphStore, folder: Path, *, as_of: datetime) ->
     recommender = Recommender.load(folder)
     moment = as_of - recommender.horizon
     _, graph = stored_graph(store, as_of)
-    check_moment(recommender, moment, called="the last horizon's beginning")
+    check_moment(recommender, moment, called=f"one horizon before {time_text(as_of)},")
     config = recommender.config
     return report_of(recommender, ask(graph, moment, config), moment=moment, seed=config.seed)
 
@@ -149,9 +149,14 @@ def recommended(
     graph = graph.until(as_of)
     who = _asked(graph, members, as_of)
     shelf = Shelf.of(graph, without=fraudulent(graph))
-    opted_out = _opted_out(graph)
-    found = listed(shelf, recommender, who, opted_out=opted_out, rules=rules, top=top)
-    return _told(shelf, found, ~opted_out if explained else None), recommender.name
+    if strangers := rules.blocked - set(graph.nodes["product"].keys):
+        logger.warning(
+            "%d of %d blocked ids are no products of the store, as %s",
+            len(strangers), len(rules.blocked), one_line(min(strangers), 60),
+        )  # fmt: skip
+    silent = opted_out(graph)
+    found = listed(shelf, recommender, who, opted_out=silent, rules=rules, top=top)
+    return _told(shelf, found, ~silent if explained else None), recommender.name
 
 
 def recommend_stored(
@@ -209,10 +214,3 @@ def _asked(graph: Graph, members: Sequence[str], as_of: datetime) -> Any:
             )
         result.append(int(place))
     return np.unique(np.array(result, dtype=np.int64))
-
-
-def _opted_out(graph: Graph) -> Any:
-    features = graph.nodes["member"].features
-    if "opted_out" not in features.columns:
-        return np.zeros(len(graph.nodes["member"]), dtype=bool)
-    return features["opted_out"].fill_null(False).cast(bool).to_numpy()

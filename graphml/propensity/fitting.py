@@ -87,7 +87,7 @@ def fit_propensity(
         raise NothingToDoError(
             f"nothing to learn: fewer than {FEWEST} members did, or fewer than that did not, "
             "any of " + ", ".join(TARGETS),
-            hint="more history, or a longer horizon_days under [propensity]",
+            hint="more history, or another horizon_days, or more asked under [propensity]",
         )
     sequence = _sequence(graph, learn, choose, names, config) if config.sequence else None
     told = told_of(graph, learn.nodes, learn.as_of, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from graphml.store.files import clear_errors, read_saved, replace_file
 from graphml.tables.frames import TIME, require_utc
 from graphml.tabular.aggregates import AsOf, Features
 from graphml.tabular.calibration import Calibrator
+from graphml.tabular.flags import opted_out
 from graphml.tabular.trees import TreeModel
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FORMAT = 1
+_log = logging.getLogger(__name__)
 METHODS: Mapping[str, Mapping[str, float]] = {
     "blend": {"trees": 0.5, "sequence": 0.5},
     "trees": {"trees": 1.0},
@@ -139,6 +142,7 @@ class PropensityModel:
     def score(self, graph: Graph, *, as_of: datetime) -> pl.DataFrame:
         """Return the chance of each target within the horizon after ``as_of``.
 
+        Who has opted out of personalisation is left out, which is logged.
         Columns: member_id, target, score, score_kind, horizon_days, as_of, model; by target as in
         ``targets``, the likeliest first, of equal ones by id. Churn is about who bought within
         ``active_days`` alone.
@@ -152,6 +156,10 @@ class PropensityModel:
         """
         moment = microseconds(require_utc("as_of", as_of))
         nodes = there_by(graph, moment)
+        silent = opted_out(graph.until(as_of))[nodes]
+        if silent.any():
+            _log.info("%d members have opted out and are not scored", silent.sum())
+        nodes = nodes[~silent]
         told = told_of(graph, nodes, np.full(len(nodes), moment), self.sequence)
         names, bought = graph.nodes["member"].keys, lately(graph, as_of, self.config.active_days)
         parts = []

@@ -98,6 +98,10 @@ class Known:
 
     def describe(self, member: Ints, product: Ints) -> Matrix:
         """Return what is known of pairs of dense ids, float32 [pairs, ``names``]."""
+        return np.column_stack(self.parts(member, product))
+
+    def parts(self, member: Ints, product: Ints) -> list[Matrix]:
+        """Return what ``describe`` puts side by side, for who has more to put beside it."""
         own = self.pairs.at(member * len(self.products.keys) + product)
         of_product, of_member = self.products.at(product), self.members.at(member)
         shared = []
@@ -120,7 +124,7 @@ class Known:
                 of(self.pairs, own, "baskets") / of(self.members, of_member, "baskets"),
                 since - of(self.members, of_member, "since_bought"),
             ]
-        return np.column_stack([own, of_product, of_member, *shared, *crossed])
+        return [own, of_product, of_member, *shared, *crossed]
 
 
 _CROSSED = (

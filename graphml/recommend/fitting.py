@@ -107,7 +107,8 @@ def moments_of(graph: Graph, config: RecommendConfig) -> tuple[list[datetime], d
     """
     if graph.as_of is None:
         raise ValueError("moments are counted back from one: pass graph.until(as_of)")
-    first: datetime | None = graph.events["time"].min()  # type: ignore[assignment]
+    bought = graph.events.filter(pl.col("kind") == "purchase")
+    first: datetime | None = bought["time"].min()  # type: ignore[assignment]
     return past_moments(first, graph.as_of, config, section="recommend")
 
 

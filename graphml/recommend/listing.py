@@ -15,7 +15,7 @@ from graphml.recommend.rules import Rules, lists
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_BLOCK = 512
+_BLOCK = 256
 """Members at once: what is told of their candidates stays near the processor."""
 _NOT_PERSONAL, _SELLS = "popular", "popular_30"
 """The method for who opted out, and the source that it orders by."""

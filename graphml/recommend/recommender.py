@@ -68,8 +68,8 @@ class Shelf:
     def described(self, members: Ints, *, each: int) -> tuple[Candidates, Matrix]:
         """Return candidates of members, dense ids, and all that a ranker is told of them."""
         found = self.sources.candidates(members, each=each)
-        told = self.known.describe(found.member, found.product)
-        return found, np.column_stack([found.values, told])
+        told = self.known.parts(found.member, found.product)
+        return found, np.column_stack([found.values, *told])
 
 
 # What is not learned: the order by one column, and what breaks its ties.

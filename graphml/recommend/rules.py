@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,7 +58,8 @@ def lists(shelf: Shelf, found: Candidates, scores: Floats, *, rules: Rules, top:
         named = shelf.history.graph.nodes["product"].keys.is_in(list(rules.blocked))
         allowed &= ~named.to_numpy()[found.product]
     rows = np.flatnonzero(allowed)
-    rows = rows[np.lexsort((found.product[rows], -scores[rows], found.owner[rows]))]
+    # Candidates are by owner and then by product, so a stable sort leaves equal ones as wanted.
+    rows = rows[_ordered(found.owner[rows], scores[rows])]
     limits = [
         (shelf.known.attributes[name][0][found.product[rows]].tolist(), most)
         for name, most in (("seller_id", rules.per_seller), ("category", rules.per_category))
@@ -66,6 +68,19 @@ def lists(shelf: Shelf, found: Candidates, scores: Floats, *, rules: Rules, top:
     bounds = np.flatnonzero(np.diff(found.owner[rows], prepend=-1, append=-1)).tolist()
     places = [_picked(range(*ends), limits, top) for ends in pairwise(bounds)]
     return rows[np.array([place for own in places for place in own], dtype=np.int64)]
+
+
+@numba.njit(cache=True, nogil=True)
+def _ordered(owner: Ints, scores: Floats) -> Ints:
+    order = np.empty(len(owner), np.int64)
+    begin = 0
+    while begin < len(owner):
+        end = begin
+        while end < len(owner) and owner[end] == owner[begin]:
+            end += 1
+        order[begin:end] = np.argsort(-scores[begin:end], kind="mergesort") + begin
+        begin = end
+    return order
 
 
 def _picked(own: range, limits: list[tuple[list[int], int]], top: int) -> Sequence[int]:

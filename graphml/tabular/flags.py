@@ -77,6 +77,17 @@ def fraudulent(graph: Graph) -> NDArray[np.bool_]:
     return known_flags(graph).since(len(graph.nodes["member"])) <= moment
 
 
+def opted_out(graph: Graph) -> NDArray[np.bool_]:
+    """Return which members have opted out of personalisation, bool [members].
+
+    By the column ``opted_out`` of the members table as of the graph's moment; nobody without it.
+    """
+    features = graph.nodes["member"].features
+    if "opted_out" not in features.columns:
+        return np.zeros(len(graph.nodes["member"]), dtype=bool)
+    return features["opted_out"].fill_null(False).cast(bool).to_numpy()
+
+
 def _buyers(labels: pl.DataFrame, graph: Graph) -> pl.DataFrame:
     """Return member and known_at of labels about orders, known once the order is there too."""
     named = labels.select(pl.col("order_id").unique())

@@ -32,7 +32,7 @@ def past_moments(
     Each horizon ends by the moment of the next part; a moment has a horizon of past before it.
 
     Args:
-        first: When the first event happened; ``None`` without any.
+        first: When the first event of those asked about happened; ``None`` without any.
         as_of: The last moment known.
         asking: Horizon, step and count.
         section: Of graphml.toml, where they are set.
