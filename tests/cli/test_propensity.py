@@ -82,6 +82,15 @@ def test_a_target_and_the_likeliest_alone(scores, shop):
     assert pl.read_parquet(shop / "scores.parquet").height == len(scores)
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_another_kind_s_folder_is_refused_before_anything_is_done(shop, more):
+    (shop / "other").mkdir(exist_ok=True)
+    (shop / "other" / "recommender.json").write_text("{}")
+    done = run(shop, "train", "propensity", "--out", "other", *more, code=2)
+    assert "holds a model of another kind (recommender.json)" in done.stderr
+    assert [file.name for file in (shop / "other").iterdir()] == ["recommender.json"]
+
+
 def test_a_dry_run_writes_nothing(shop):
     done = run(shop, "train", "propensity", "--dry-run", "--out", "not-there")
     assert "would train on" in done.stderr
@@ -114,6 +123,11 @@ def test_a_model_of_the_past_is_measured_on_what_came_since(shop):
         (["train", "propensity", "--epochs", "3"], 2, "--epochs is not for propensity"),
         (["train", "propensity", "--as-of", "2024-01-09T00:00:00Z"], 5, "nothing to learn"),
         (["audit-leakage", "propensity"], 2, "cannot learn 'propensity'"),
+        (
+            ["score", "propensity", "--out", "scores.xlsx"],
+            2,
+            "no format is known by the ending .xlsx",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(trained, shop, asked, code, words):

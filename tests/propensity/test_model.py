@@ -14,6 +14,7 @@ import pytest
 from graphml.config import PropensityConfig
 from graphml.errors import ConfigError, NothingToDoError, UsageError
 from graphml.graph.build import build_graph
+from graphml.pipeline.propensity import moments_of
 from graphml.propensity.answers import CHURN, TARGETS, Asked, ask
 from graphml.propensity.fitting import fit_propensity, report_rows
 from graphml.propensity.model import METHODS, PropensityModel, told_of
@@ -87,6 +88,17 @@ def test_scores_say_of_whom_and_are_sorted(graph, scores, fitted):
     assert set(scores.filter(target=CHURN)["member_id"]) == lately != everybody
     assert scores["model"].unique().to_list() == ["propensity-aaaaaaaabbbbbbbb"]
     assert set(scores["horizon_days"]) == {14}
+
+
+def test_who_has_opted_out_by_then_is_not_scored(fitted, scores):
+    members = [
+        {"member_id": f"m-{n}", "opted_out": out, "valid_from": when}
+        for n, out, when in ((0, True, TEST), (3, True, TEST + timedelta(days=1)), (5, False, TEST))
+    ]
+    found = fitted.model.score(build_graph(shop(habits(), members=members)), as_of=TEST)
+    assert "m-0" in set(scores["member_id"])
+    assert set(scores["member_id"]) - set(found["member_id"]) == {"m-0"}
+    assert found.drop("model").equals(scores.filter(pl.col("member_id") != "m-0").drop("model"))
 
 
 def test_the_method_with_the_highest_validation_ships(fitted):
@@ -167,6 +179,15 @@ def test_what_nobody_does_is_left_out_and_nothing_to_learn_is_said():
     nothing = build_graph(shop([Act(n, 1, 0.0) for n in range(90)] + [Act(1, 1, float(DAYS))]))
     with pytest.raises(NothingToDoError, match="nothing to learn"):
         fit_propensity(nothing, TRAIN, VALID, config=CONFIG, digests={})
+
+
+def test_sign_ups_of_years_before_are_no_history(tmp_path):
+    rows = [Act(n, None, -900.0, "signup") for n in range(60)]
+    rows += [Act(n, 1, float(d)) for n in range(60) for d in range(0, 50, 3)]
+    with pytest.raises(NothingToDoError, match="history is too short"):
+        moments_of(build_graph(shop(rows)), CONFIG, as_of=day(50.0))
+    train, _, _ = moments_of(build_graph(shop(rows)), replace(CONFIG, moments=50), as_of=day(80.0))
+    assert min(train) >= day(14.0)
 
 
 def test_settings_out_of_range_are_refused_by_name():

@@ -267,6 +267,16 @@ def test_one_member_s_list_is_the_same_alone_and_among_all_and_when_named_twice(
             assert products_of(alone) == products_of(every[f"m-{n}"]), method
 
 
+def test_blocked_ids_that_are_no_products_are_told(store, tmp_path, caplog):
+    folder = model_in(tmp_path / "model")
+    asked(store, folder, rules=Rules(blocked=frozenset({"p-01", "p-1", "\x1b[2J"})))
+    assert "2 of 3 blocked ids are no products of the store" in caplog.text
+    assert "\x1b[2J" not in caplog.text
+    caplog.clear()
+    asked(store, folder, rules=Rules(blocked=frozenset({"p-01"})))
+    assert "blocked ids" not in caplog.text
+
+
 @pytest.mark.parametrize("block", [1, 3, 5])
 def test_lists_are_the_same_in_blocks_of_any_size(store, tmp_path, block, monkeypatch):
     folder = model_in(tmp_path / "model", "next in baskets")
