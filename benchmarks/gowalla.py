@@ -31,12 +31,12 @@ from benchmarks.gowalla_methods import (
     QUICK,
     figures,
     held_out,
+    mean_interval,
     search,
     some,
 )
 from benchmarks.processes import measured, peak_rss_mb
 from graphml.recommend.filters import FilterConfig
-from graphml.training.bootstrap import interval
 
 PUBLISHED = {
     "LightGCN (He et al. 2020)": (0.1830, 0.1554),
@@ -120,12 +120,6 @@ def compared(names: Sequence[str], train: Any, test: Any, most: int) -> Iterator
                 line[f"{key}_behind"] = mean_interval(ours - values)
             progress(f"{name}: {line['recall_at_20']:.4f}, {line['ndcg_at_20']:.4f}")
             yield line
-
-
-def mean_interval(values: np.ndarray[Any, Any]) -> tuple[float, float]:
-    return interval(
-        lambda rows, _: float(values[rows].mean()), np.arange(len(values)), seed=0, resamples=1_000
-    )
 
 
 def table_of(

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from benchmarks.common import progress
 from graphml.recommend.filters import FilterConfig, LinearFilter, fit_filter
 from graphml.recommend.spectral import best, directions, neighbours, power, scaled
+from graphml.training.bootstrap import interval
 
 K = 20
 OURS = "graphml's filter"
@@ -136,6 +137,13 @@ def figures(model: Any, train: sp.csr_matrix, test: sp.csr_matrix) -> np.ndarray
     gain, wanted = 1 / np.log2(np.arange(K) + 2), np.diff(test.indptr)
     ideal = gain.cumsum()[np.minimum(wanted, K) - 1]
     return np.stack([hit.sum(axis=1) / wanted, (hit * gain).sum(axis=1) / ideal])
+
+
+def mean_interval(values: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """Return the 95 % interval of a mean over members (bootstrap by member)."""
+    return interval(
+        lambda rows, _: float(values[rows].mean()), np.arange(len(values)), seed=0, resamples=1_000
+    )
 
 
 def quality(found: np.ndarray[Any, Any]) -> float:

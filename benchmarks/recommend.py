@@ -21,7 +21,7 @@ from scipy import sparse
 
 from benchmarks.cards import folder_of, tables_of
 from benchmarks.common import Table, finish, parser, progress
-from benchmarks.gowalla_methods import ease
+from benchmarks.gowalla_methods import ease, mean_interval
 from benchmarks.processes import peak_rss_mb
 from graphml.config import RecommendConfig
 from graphml.graph.build import Graph, build_graph
@@ -31,7 +31,6 @@ from graphml.recommend.fitting import ask, bought_after, fit_recommender, moment
 from graphml.recommend.history import History
 from graphml.recommend.ranker import LIST, Asked
 from graphml.recommend.recommender import SIMPLE, simple_scores
-from graphml.training.bootstrap import interval
 
 SHOPS = {
     "uci-online-retail": ("onlineretail.csv.gz",),
@@ -65,9 +64,8 @@ def dense_row(name: str, scores: Any, asked: Asked, wanted: Any, first: Any) -> 
     gain = hits / np.log2(np.arange(LIST) + 2.0)
     best = np.cumsum(1 / np.log2(np.arange(LIST) + 2.0))
     ndcg = gain.sum(axis=1) / best[np.minimum(asked.wanted, LIST) - 1]
-    apart, every = first - ndcg, np.arange(len(ndcg))
-    low, high = interval(lambda rows, _: float(ndcg[rows].mean()), every, seed=0)
-    below, above = interval(lambda rows, _: float(apart[rows].mean()), every, seed=0)
+    apart = first - ndcg
+    (low, high), (below, above) = mean_interval(ndcg), mean_interval(apart)
     return {
         "method": name,
         f"ndcg_at_{LIST}": float(ndcg.mean()),
@@ -105,8 +103,56 @@ def one_shop(name: str, config: RecommendConfig) -> dict[str, Any]:
         "data": name, "events": graph.events.height, "members": len(asked.wanted),
         "products": asked.there, "purchases": int(asked.wanted.sum()), "moment": test.isoformat(),
         "moments": len(train), "candidates": fitted.train, "valid": dict(fitted.chosen),
-        "methods": rows, "fit_s": seconds, "peak_rss_mb": peak_rss_mb(),
+        "methods": rows, "by_past": by_past(asked, told), "fit_s": seconds, "peak_rss_mb": peak_rss_mb(),
     }  # fmt: skip
+
+
+_SEGMENTS = (("none", 0, 0), ("one", 1, 1), ("2 to 5", 2, 5), ("6 or more", 6, np.inf))
+"""Members by how many baskets they had bought by the moment."""
+
+
+def by_past(asked: Asked, told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return how the first method does beside the best other one, for old and new members apart."""
+    ndcg = {name: ndcg_of(asked, scores) for name, scores in told.items()}
+    owner, first = np.unique(asked.candidates.owner, return_index=True)
+    baskets = np.zeros(len(asked.wanted))
+    baskets[owner] = np.nan_to_num(asked.column("member.baskets")[first])
+    own, *others = ndcg
+    rows = []
+    for name, low, high in _SEGMENTS:
+        of = (baskets >= low) & (baskets <= high)
+        if not of.any():
+            continue
+        best = max(others, key=lambda other: ndcg[other][of].mean())
+        apart = (ndcg[own] - ndcg[best])[of]
+        below, above = mean_interval(apart)
+        rows.append(
+            {
+                "baskets": name, "members": int(of.sum()), own: float(ndcg[own][of].mean()),
+                "best": best, "best_ndcg": float(ndcg[best][of].mean()),
+                "above": float(apart.mean()), "above_low": below, "above_high": above,
+            }
+        )  # fmt: skip
+    return rows
+
+
+def past_table(shop: Mapping[str, Any]) -> Table:
+    own = shop["methods"][0]["method"]
+    return Table(
+        title=f"Old and new members of {shop['data']}",
+        text=(
+            "The same lists by how many baskets a member had bought by the moment: NDCG@20 beside the best of the "
+            "methods without training for the same members."
+        ),
+        columns=("baskets before", "members", own, "best without training", "", "above it by"),
+        rows=[
+            [
+                row["baskets"], f"{row['members']:,}", f"{row[own]:.4f}", row["best"], f"{row['best_ndcg']:.4f}",
+                f"{row['above']:+.4f} ({row['above_low']:+.4f} to {row['above_high']:+.4f})",
+            ]
+            for row in shop["by_past"]
+        ],
+    )  # fmt: skip
 
 
 def wanted_of(graph: Graph, moment: datetime, members: Any, config: RecommendConfig) -> Any:
@@ -156,7 +202,7 @@ def main() -> int:
     config = RecommendConfig(moments=1) if options.quick else RecommendConfig()
     names = list(SHOPS)[1:] if options.quick else list(SHOPS)
     shops = [one_shop(name, config) for name in names]
-    first, *further = [table(shop) for shop in shops]
+    first, *further = [made for shop in shops for made in (table(shop), past_table(shop))]
     figures = {"shops": shops, "list_lengths": list(LENGTHS)}
     return finish("recommend", options, figures, first, seed=config.seed, further=further)
 

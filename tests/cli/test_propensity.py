@@ -56,11 +56,15 @@ def test_training_reports_each_target_beside_the_simplest_bar(trained, shop):
     assert json.loads((folder / "report.json").read_text())["rows"] == report
 
 
-def test_everybody_is_scored_and_churn_is_about_buyers(scores, shop):
+def test_everybody_who_has_not_opted_out_is_scored_and_churn_is_about_buyers(scores, shop):
     events = pl.read_parquet(shop / "shop" / "events.parquet")
-    everybody = set(events["member_id"])
+    members = pl.read_parquet(shop / "shop" / "members.parquet")
+    silent = set(members.filter("opted_out")["member_id"])
+    everybody = set(events["member_id"]) - silent
+    assert silent & set(events["member_id"])
     by_target = {t: {r["member_id"] for r in scores if r["target"] == t} for t in ("view", "purchase")}  # fmt: skip
     assert everybody <= by_target["view"]
+    assert not silent & by_target["view"]
     assert by_target["purchase"] == by_target["view"]
     buyers = set(events.filter(kind="purchase")["member_id"])
     assert {r["member_id"] for r in scores if r["target"] == "churn"} <= buyers
@@ -121,7 +125,7 @@ def test_a_model_of_the_past_is_measured_on_what_came_since(shop):
         (["score", "weather"], 2, "cannot score 'weather'"),
         (["train", "weather"], 2, "cannot learn 'weather'"),
         (["train", "propensity", "--epochs", "3"], 2, "--epochs is not for propensity"),
-        (["train", "propensity", "--as-of", "2024-01-09T00:00:00Z"], 5, "nothing to learn"),
+        (["train", "propensity", "--as-of", "2024-01-09T00:00:00Z"], 5, "history is too short"),
         (["audit-leakage", "propensity"], 2, "cannot learn 'propensity'"),
         (
             ["score", "propensity", "--out", "scores.xlsx"],
