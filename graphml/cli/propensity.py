@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from graphml.cli import options
 from graphml.cli.flat import score_flat_card, train_flat_card
+from graphml.cli.moments import print_report, train_at_moments
 from graphml.cli.output import print_rows
-from graphml.cli.progress import progress, say
+from graphml.cli.progress import progress
 from graphml.errors import UsageError
 
 PROPENSITY = "propensity"
@@ -21,8 +21,6 @@ def train_behaviour(
 ) -> None:  # fmt: skip
     """Train a model of behaviour on a store, or on a flat table's card, and print its report."""
     from graphml.pipeline.propensity import moments_of, train_propensity
-    from graphml.pipeline.reading import stored_graph
-    from graphml.store.connect import connect
 
     if card is not None:
         options.refuse_options({"--as-of": as_of}, "is for a store", hint="without --graph")
@@ -33,19 +31,14 @@ def train_behaviour(
     config = options.settings().propensity
     if seed is not None:
         config = replace(config, seed=seed)
-    with progress(quiet=quiet), connect(url, read_only=True) as source:
-        moment = options.as_of_or_last(source, as_of)
-        if dry_run:
-            _, graph = stored_graph(source, moment)
-            train, valid, _ = moments_of(graph, config, as_of=moment)
-            say(
-                f"would train on {len(train)} moments before {valid.isoformat()}, into {folder}",
-                quiet=quiet,
-            )
-            return
-        trained = train_propensity(source, config, as_of=moment, folder=folder)
-    say(f"model {trained.model.name} in {folder}", quiet=quiet)
-    print_report(trained.report.rows, format_, None)
+    trained = train_at_moments(
+        url,
+        lambda source, moment: train_propensity(source, config, as_of=moment, folder=folder),
+        lambda graph, moment: moments_of(graph, config, as_of=moment),
+        folder=folder, as_of=as_of, dry_run=dry_run, quiet=quiet,
+    )  # fmt: skip
+    if trained is not None:
+        print_report(trained.report.rows, _SHOWN, format_, None)
 
 
 def score_behaviour(
@@ -88,14 +81,8 @@ def report_behaviour(
     with progress(quiet=quiet), connect(url, read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
         report = evaluate_propensity(source, folder, as_of=moment)
-    print_report(report.rows, format_, out)
+    print_report(report.rows, _SHOWN, format_, out)
 
 
 _SHOWN = ("target", "method", "ships", "auroc", "auroc_low", "auroc_high", "above_low", "above_high",
           "average_precision", "calibration_error", "base_rate", "members")  # fmt: skip
-
-
-def print_report(rows: Any, format_: str, out: Path | None) -> None:
-    """Print a report's rows; on a terminal the columns that people look at first."""
-    shown = [{name: row[name] for name in _SHOWN} for row in rows] if format_ == "table" else rows
-    print_rows(shown, format_, out)

@@ -20,6 +20,7 @@ from graphml.graph.build import Graph
 from graphml.graph.nodes import microseconds
 from graphml.results import Scores, parse_time, time_text
 from graphml.store.files import clear_errors, read_saved, replace_file
+from graphml.store.provenance import model_name
 from graphml.tables.frames import require_utc
 from graphml.tabular.calibration import Calibrator
 from graphml.tabular.trees import TreeModel
@@ -68,8 +69,7 @@ class FraudDetector:
     @property
     def name(self) -> str:
         """What runs and scores carry: method, and a digest of all that made it."""
-        made = "".join(self.digests.get(key, "") for key in ("settings", "data"))
-        return f"fraud-{self.method}-{made[:8]}{made[16:24]}"
+        return model_name(f"fraud-{self.method}", self.digests)
 
     def score(self, graph: Graph, *, as_of: datetime, describer: Describer | None = None) -> Scores:
         """Return the probability of fraud of every member who is there by ``as_of``.

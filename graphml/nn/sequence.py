@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -12,14 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 from torch import Tensor, nn
 from torch.nn import functional
 
 from graphml.errors import UsageError
 from graphml.schema import KINDS
-from graphml.store.files import clear_errors, read_saved, replace_file
+from graphml.store.arrays import digest_of, load_arrays, save_arrays
+from graphml.store.files import read_saved
 
 Singles = NDArray[np.float32]
 
@@ -217,11 +214,7 @@ def train_event_gru(
 
 def event_gru_digest(network: EventGRU, scale: Singles, about: Mapping[str, Any]) -> str:
     """Return the SHA-256 of all that ``save_event_gru`` would write, in hex."""
-    found = hashlib.sha256(json.dumps(about, sort_keys=True).encode("ascii"))
-    for name, array in sorted(_arrays(network, scale).items()):
-        found.update(f"{name} {array.dtype} {array.shape}".encode("ascii"))
-        found.update(array.tobytes())
-    return found.hexdigest()
+    return digest_of(_arrays(network, scale), about)
 
 
 def save_event_gru(
@@ -244,14 +237,7 @@ def save_event_gru(
     """
     digest = event_gru_digest(network, scale, about)
     card = {"format": FORMAT, "arrays": digest, **about}
-    with clear_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        kept = folder / _arrays_file(digest)
-        replace_file(kept, save(_arrays(network, scale)))
-        replace_file(folder / _CARD, json.dumps(card, indent=1).encode("ascii"))
-        for old in folder.glob(_arrays_file("*")):
-            if old != kept:
-                old.unlink(missing_ok=True)
+    save_arrays(folder / _CARD, _arrays(network, scale), card, digest=digest)
 
 
 def load_event_gru(folder: Path) -> tuple[EventGRU, Singles, dict[str, Any]]:
@@ -267,24 +253,19 @@ def load_event_gru(folder: Path) -> tuple[EventGRU, Singles, dict[str, Any]]:
 
 
 def _read(folder: Path, card: dict[str, Any]) -> tuple[EventGRU, Singles, dict[str, Any]]:
-    content = (folder / _arrays_file(card["arrays"])).read_bytes()
+    arrays = load_arrays(folder / _CARD, card["arrays"])
     try:
-        arrays = load(content)
         scale = arrays.pop("scale")
         (targets, _), (hidden, width) = arrays["head.weight"].shape, arrays["input.weight"].shape
         embedding = arrays["kinds.weight"].shape[-1]
         network = EventGRU(width - embedding, targets, hidden=hidden, embedding=embedding)
         network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
-    except (SafetensorError, RuntimeError) as error:  # of weights that do not fit each other
+    except RuntimeError as error:  # of weights that do not fit each other
         raise ValueError(str(error)) from error
     about = {name: value for name, value in card.items() if name not in ("format", "arrays")}
     if event_gru_digest(network, scale, about) != card["arrays"]:
         raise ValueError("the arrays are not those it was written with")
     return network.requires_grad_(False), scale, about
-
-
-def _arrays_file(digest: str) -> str:
-    return f"sequence-{digest[:16]}.safetensors"
 
 
 def _arrays(network: EventGRU, scale: Singles) -> dict[str, Singles]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphml.errors import NothingToDoError, UsageError
-from graphml.pipeline.keeping import keep
+from graphml.pipeline.keeping import Trained, keep
 from graphml.propensity import FLAT
 from graphml.results import Report, Scores
 from graphml.store.provenance import Manifest, Stopwatch
@@ -52,15 +52,6 @@ class FlatTable:
     first: datetime
     last: datetime
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainedFlat:
-    """A model of a flat table, its report on the test, and the manifest of the training."""
-
-    model: FlatModel
-    report: Report
-    manifest: Manifest
 
 
 def is_flat(folder: Path) -> bool:
@@ -110,7 +101,7 @@ def flat_table(card: Path, *, seed: int) -> FlatTable:
     )
 
 
-def train_flat(card: Path, config: FlatConfig, *, folder: Path) -> TrainedFlat:
+def train_flat(card: Path, config: FlatConfig, *, folder: Path) -> Trained[FlatModel]:
     """Train on the table that a card declares; keep model, report and manifest in ``folder``.
 
     Raises:
@@ -139,7 +130,7 @@ def train_flat(card: Path, config: FlatConfig, *, folder: Path) -> TrainedFlat:
     )
     model.save(folder)
     keep(folder, report, manifest, card=FLAT)
-    return TrainedFlat(model=model, report=report, manifest=manifest)
+    return Trained(model=model, report=report, manifest=manifest)
 
 
 def evaluate_flat(card: Path, folder: Path) -> Report:

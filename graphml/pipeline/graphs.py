@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from graphml.config import TrainConfig
 from graphml.errors import UsageError
-from graphml.pipeline.keeping import keep
+from graphml.pipeline.keeping import Trained, keep
 from graphml.pipeline.reading import check_moment
-from graphml.pipeline.training import Asking, Trained, What
+from graphml.pipeline.training import Asking, What
 from graphml.results import Report, Scores
 from graphml.store.provenance import Manifest, Stopwatch
 
@@ -71,7 +71,7 @@ def plain_graph(card: Path, what: What, config: TrainConfig, asking: Asking) -> 
 
 def train_graph(
     card: Path, what: What, config: TrainConfig, asking: Asking, *, folder: Path
-) -> Trained:
+) -> Trained[GraphModel]:
     """Train on the graph that a card declares; keep model and report in ``folder``.
 
     Raises:

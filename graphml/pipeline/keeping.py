@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from graphml.errors import UsageError
 from graphml.fraud import CARD as DETECTOR
@@ -20,6 +22,18 @@ MANIFEST = "manifest.json"
 MODEL_CARD = "MODEL_CARD.md"
 CARDS = (DETECTOR, ORDERS, RECOMMENDER, BEHAVIOUR, FLAT)
 """Files of a folder that say which kind of model it holds."""
+
+
+Model = TypeVar("Model")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained(Generic[Model]):
+    """A trained model, its report on what it has not seen, and the manifest of the training."""
+
+    model: Model
+    report: Report
+    manifest: Manifest
 
 
 def kinds_of(what: str, *, of_card: bool) -> tuple[str, ...]:

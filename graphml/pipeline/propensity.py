@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from graphml.config import PropensityConfig
-from graphml.pipeline.keeping import keep
+from graphml.pipeline.keeping import Trained, keep
 from graphml.pipeline.reading import check_moment, stored_graph
 from graphml.propensity import CARD
 from graphml.propensity.answers import EVENTS, Asked, ask
@@ -26,15 +26,6 @@ if TYPE_CHECKING:
     from graphml.store.base import GraphStore
 
 logger = logging.getLogger("graphml.pipeline")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainedPropensity:
-    """A model of behaviour, its report on the last horizon, and the manifest of the training."""
-
-    model: PropensityModel
-    report: Report
-    manifest: Manifest
 
 
 def is_propensity(folder: Path) -> bool:
@@ -57,7 +48,7 @@ def moments_of(
 
 def train_propensity(
     store: GraphStore, config: PropensityConfig, *, as_of: datetime, folder: Path
-) -> TrainedPropensity:
+) -> Trained[PropensityModel]:
     """Train a model of behaviour on what a store held as of a moment; keep it in ``folder``.
 
     The report is about the last horizon up to the moment, the choice about the one before it, and
@@ -97,7 +88,7 @@ def train_propensity(
     )
     model.save(folder)
     keep(folder, report, manifest, card=CARD)
-    return TrainedPropensity(model=model, report=report, manifest=manifest)
+    return Trained(model=model, report=report, manifest=manifest)
 
 
 def evaluate_propensity(store: GraphStore, folder: Path, *, as_of: datetime) -> Report:

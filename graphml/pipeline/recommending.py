@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from graphml.config import RecommendConfig
 from graphml.errors import UsageError, one_line
-from graphml.pipeline.keeping import keep
+from graphml.pipeline.keeping import Trained, keep
 from graphml.pipeline.reading import check_moment, stored_graph
 from graphml.recommend import CARD
 from graphml.recommend.evaluation import compare
@@ -35,15 +35,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("graphml.pipeline")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainedRecommender:
-    """A trained recommender, its report on the last horizon, and the manifest of the training."""
-
-    recommender: Recommender
-    report: Report
-    manifest: Manifest
-
-
 def is_recommender(folder: Path) -> bool:
     """Return whether a folder holds a recommender, whole or damaged."""
     return (folder / CARD).is_file()
@@ -51,7 +42,7 @@ def is_recommender(folder: Path) -> bool:
 
 def train_recommender(
     store: GraphStore, config: RecommendConfig, *, as_of: datetime, folder: Path
-) -> TrainedRecommender:
+) -> Trained[Recommender]:
     """Train a recommender on what a store held as of a moment; keep it in ``folder``.
 
     The report is about the last horizon up to the moment, the choice about the one before it, and
@@ -86,7 +77,7 @@ def train_recommender(
     )
     recommender.save(folder)
     keep(folder, report, manifest, card=CARD)
-    return TrainedRecommender(recommender=recommender, report=report, manifest=manifest)
+    return Trained(model=recommender, report=report, manifest=manifest)
 
 
 def evaluate_recommender(store: GraphStore, folder: Path, *, as_of: datetime) -> Report:

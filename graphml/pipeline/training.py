@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from graphml.config import TrainConfig
 from graphml.errors import UsageError
-from graphml.pipeline.keeping import keep
+from graphml.pipeline.keeping import Trained, keep
 from graphml.pipeline.labelnotes import warn_of_labels
 from graphml.pipeline.reading import stored_graph
 from graphml.results import Report
@@ -52,15 +52,6 @@ class Asking:
     test_from: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trained:
-    """A trained model, its report on the test labels, and the manifest of the training."""
-
-    model: GraphModel
-    report: Report
-    manifest: Manifest
-
-
 def train(
     store: GraphStore,
     what: What,
@@ -69,7 +60,7 @@ def train(
     *,
     as_of: datetime,
     folder: Path,
-) -> Trained:
+) -> Trained[GraphModel]:
     """Train on what a store held as of a moment; keep model and report in ``folder``.
 
     Raises:

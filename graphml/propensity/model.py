@@ -23,6 +23,7 @@ from graphml.propensity.answers import CHURN, TARGETS, lately, there_by
 from graphml.propensity.recency import Recency
 from graphml.results import ScoreKind, parse_time, time_text
 from graphml.store.files import clear_errors, read_saved, replace_file
+from graphml.store.provenance import model_name
 from graphml.tables.frames import TIME, require_utc
 from graphml.tabular.aggregates import AsOf, Features
 from graphml.tabular.calibration import Calibrator
@@ -131,8 +132,7 @@ class PropensityModel:
     @property
     def name(self) -> str:
         """What scores carry: a digest of all that made it."""
-        made = "".join(self.digests.get(key, "") for key in ("settings", "data"))
-        return f"propensity-{made[:8]}{made[16:24]}"
+        return model_name("propensity", self.digests)
 
     @property
     def horizon(self) -> timedelta:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +9,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from graphml.errors import ConfigError, UsageError
 from graphml.recommend import spectral
 from graphml.recommend.spectral import Floats, Ints, checked, power, scaled
-from graphml.store.files import clear_errors, read_saved, replace_file
+from graphml.store.arrays import digest_of, load_arrays, save_arrays
+from graphml.store.files import read_saved
 
 FORMAT = 1
 _ABOUT = "filter.json"
@@ -158,7 +154,7 @@ class LinearFilter:
     @property
     def digest(self) -> str:
         """SHA-256 of settings and arrays, in hex."""
-        return _digest(self._arrays(), asdict(self.config))
+        return digest_of(self._arrays(), asdict(self.config))
 
     def save(self, folder: Path) -> None:
         """Write the filter into ``folder``, in place of one there; no pickle.
@@ -172,14 +168,7 @@ class LinearFilter:
         """
         digest = self.digest
         about = {"format": FORMAT, "arrays": digest, "config": asdict(self.config)}
-        with clear_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            kept = folder / _arrays_file(digest)
-            replace_file(kept, save(self._arrays()))
-            replace_file(folder / _ABOUT, json.dumps(about, indent=1).encode("ascii"))
-            for old in folder.glob(_arrays_file("*")):
-                if old != kept:
-                    old.unlink(missing_ok=True)
+        save_arrays(folder / _ABOUT, self._arrays(), about, digest=digest)
 
     @classmethod
     def load(cls, folder: Path) -> LinearFilter:
@@ -263,25 +252,9 @@ def _balance(made: LinearFilter, known: sp.csr_matrix) -> LinearFilter:
     return replace(made, near=both, target=made.target * by)
 
 
-def _digest(arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> str:
-    found = hashlib.sha256(json.dumps(config, sort_keys=True).encode("ascii"))
-    for name, array in sorted(arrays.items()):
-        found.update(f"{name} {array.dtype} {array.shape}".encode("ascii"))
-        found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()
-
-
-def _arrays_file(digest: str) -> str:
-    return f"filter-{digest[:16]}.safetensors"
-
-
 def _read(folder: Path, about: dict[str, Any]) -> LinearFilter:
-    content = (folder / _arrays_file(about["arrays"])).read_bytes()
-    try:
-        arrays = load(content)
-    except SafetensorError as error:
-        raise ValueError(str(error)) from error
-    if _digest(arrays, about["config"]) != about["arrays"]:
+    arrays = load_arrays(folder / _ABOUT, about["arrays"])
+    if digest_of(arrays, about["config"]) != about["arrays"]:
         raise ValueError("the arrays are not those it was written with")
     bounds, columns, weights = (arrays[name] for name in ("bounds", "neighbours", "weights"))
     far, source, target = (arrays[name] for name in ("directions", "source", "target"))

@@ -22,6 +22,7 @@ from graphml.recommend.history import History
 from graphml.recommend.similar import similar
 from graphml.results import parse_time, time_text
 from graphml.store.files import clear_errors, read_saved, replace_file
+from graphml.store.provenance import model_name
 from graphml.tabular.trees import TreeModel
 
 FORMAT = 1
@@ -121,8 +122,7 @@ class Recommender:
     @property
     def name(self) -> str:
         """What runs and lists carry: a digest of all that made it."""
-        made = "".join(self.digests.get(key, "") for key in ("settings", "data"))
-        return f"recommend-{made[:8]}{made[16:24]}"
+        return model_name("recommend", self.digests)
 
     @property
     def horizon(self) -> timedelta:

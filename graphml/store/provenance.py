@@ -138,6 +138,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def model_name(kind: str, digests: Mapping[str, str]) -> str:
+    """Return a model's name: its kind, and the beginnings of the digests of settings and data."""
+    made = "".join(digests.get(key, "") for key in ("settings", "data"))
+    return f"{kind}-{made[:8]}{made[16:24]}"
+
+
 def digest(value: Any) -> str:
     """Return 64 bits in hex of what JSON makes of ``value``; what it does not know counts as text."""
     text = json.dumps(value, sort_keys=True, default=str)

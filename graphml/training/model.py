@@ -23,7 +23,7 @@ from graphml.nn.spec import FeatureSpec
 from graphml.results import Scores, parse_time, time_text
 from graphml.schema import EdgeType
 from graphml.store.files import clear_errors, replace_file
-from graphml.store.provenance import versions
+from graphml.store.provenance import model_name, versions
 from graphml.tables.frames import require_utc
 from graphml.tasks.labels import Task
 from graphml.training.checkpoint import read_tensors, write_tensors
@@ -71,8 +71,7 @@ class GraphModel:
     @property
     def name(self) -> str:
         """What runs and scores carry: task, encoder and a digest of all that made it."""
-        made = "".join(self.digests.get(key, "") for key in ("settings", "data"))
-        return f"{self.task}-{self.config.encoder}-{made[:8]}{made[16:24]}"
+        return model_name(f"{self.task}-{self.config.encoder}", self.digests)
 
     def reader(self, graph: Graph) -> Reader:
         """Return what encodes nodes of ``graph`` with this model."""

@@ -366,20 +366,20 @@ def test_a_round_trip_changes_no_bit(tmp_path):
 
 
 def test_saving_again_leaves_one_filter_and_one_that_stops_halfway_the_old(tmp_path, monkeypatch):
-    from graphml.recommend import filters
+    from graphml.store import arrays
 
     old, new = (fit_filter(drawn(20, 15, seed=seed), PLAIN) for seed in (0, 1))
     for one in (new, old, old):
         one.save(tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
-    real = filters.replace_file
+    real = arrays.replace_file
 
     def stopping(path, content):
         if path.suffix == ".json":
             raise OSError("stopped")
         real(path, content)
 
-    monkeypatch.setattr(filters, "replace_file", stopping)
+    monkeypatch.setattr(arrays, "replace_file", stopping)
     with pytest.raises(Exception, match="stopped"):
         new.save(tmp_path)
     assert LinearFilter.load(tmp_path).digest == old.digest

@@ -317,12 +317,12 @@ def test_training_keeps_a_report_that_evaluating_gives_again(tmp_path):
             json.dumps(report.to_json())
         )
         manifest = json.loads((folder / "manifest.json").read_text())
-        assert manifest["model"] == trained.recommender.name
+        assert manifest["model"] == trained.model.name
         assert manifest["counts"]["test"] == report.labels
         assert manifest["counts"]["train"] > 0
         moments = manifest["notes"]["moments"]
         assert moments == sorted(moments[:-2], reverse=True) + moments[-2:]
-        assert report.rows[0]["method"] == trained.recommender.method
+        assert report.rows[0]["method"] == trained.model.method
         assert {row["method"] for row in report.rows[1:]} <= set(SIMPLE)
         assert report.first == day(END - 7)
         assert report.last == day(END)
@@ -333,7 +333,7 @@ def test_training_keeps_a_report_that_evaluating_gives_again(tmp_path):
             train_recommender(store, CONFIG, as_of=day(27.0), folder=tmp_path / "none")
         assert not (tmp_path / "none").exists()
         again = train_recommender(store, CONFIG, as_of=day(END), folder=tmp_path / "again")
-        assert again.recommender.name == trained.recommender.name
+        assert again.model.name == trained.model.name
         assert again.report == trained.report
         earlier = train_recommender(store, CONFIG, as_of=day(END - 7), folder=tmp_path / "early")
-        assert earlier.recommender.name != trained.recommender.name
+        assert earlier.model.name != trained.model.name
