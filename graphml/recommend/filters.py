@@ -16,15 +16,16 @@ from graphml.recommend.spectral import Floats, Ints, checked, power, scaled
 from graphml.store.arrays import digest_of, load_arrays, save_arrays
 from graphml.store.files import read_saved
 
-FORMAT = 1
+FORMAT = 2
 _ABOUT = "filter.json"
 _MEASURED, _ROUNDING = 512, 1e-4
 """Members by whom the parts are brought to one scale, at most; what is no length."""
 _HELD = 2**26
 """Scores held at once where rows are ranked."""
-_EXPONENTS = ("member_exponent", "near_source", "near_target", "far_exponent", "far_target")
 _RANGES: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(_EXPONENTS, (0, 1)),
+    **dict.fromkeys(("member_exponent", "far_exponent", "far_target"), (0, 1)),
+    **dict.fromkeys(("near_source", "near_target"), (0, 2)),
+    "near_power": (0.1, 4),
     "neighbours": (1, 1_000_000),
     "rank": (0, 4_096),
     "damping": (0, 1_000),
@@ -43,21 +44,24 @@ class FilterConfig:
 
     member_exponent: float = 0.3
     """How little a member who has much says, 0 to 1."""
-    near_source: float = 0.6
-    """How little a widespread product of a history says in the near part, 0 to 1."""
-    near_target: float = 0.1
-    """How far a widespread product is held back when scored in the near part, 0 to 1."""
+    near_source: float = 0.8
+    """How little a widespread product of a history says in the near part, 0 to 2."""
+    near_target: float = 0.18
+    """How far a widespread product is held back when scored in the near part, 0 to 2."""
+    near_power: float = 1.5
+    """Power of what two products have in common in the near part, 0.1 to 4: the higher, the less
+    many weak likenesses count beside a strong one."""
     neighbours: int = 500
     """Most products that one product speaks for in the near part, at least 1."""
     far_exponent: float = 0.4
     """How far widespread products are evened out where the far part looks for directions, 0 to 1."""
-    far_target: float = 0.5
+    far_target: float = 0.32
     """How far they are brought back when scored in the far part, 0 to 1."""
     rank: int = 1_024
     """Most directions of the far part, 0 to 4,096."""
-    damping: float = 4.0
+    damping: float = 1.0
     """At how many times a product's mean strength a direction counts half; 0 to 1,000."""
-    far_share: float = 0.6
+    far_share: float = 0.55
     """Share of the far part: 0 for the near part alone, 1 for the far part alone."""
     sweeps: int = 3
     """How often the directions are refined, at least 1."""
@@ -203,8 +207,8 @@ def fit_filter(matrix: sp.csr_matrix, config: FilterConfig) -> LinearFilter:
     """Return the filter of who has what: the sum of a near and of a far part.
 
     Near: products that the same members have, divided by powers of how much members have and how
-    widespread products are. Far: the normalised matrix's strongest directions, weak ones damped
-    as in ridge regression. With exponents of one half and no damping this is GF-CF (Shen et al.
+    widespread products are, to a power as in Turbo-CF (Park et al. 2024). Far: the normalised matrix's strongest directions, weak ones damped
+    as in ridge regression. With exponents of one half, no power and no damping this is GF-CF (Shen et al.
     2021). No product speaks for itself, as in EASE (Steck 2019). Both parts are brought to one
     mean length on members, then to their shares. The unit of the weights changes nothing.
 
@@ -220,11 +224,13 @@ def fit_filter(matrix: sp.csr_matrix, config: FilterConfig) -> LinearFilter:
     known.data /= max(known.data.max(initial=0.0), np.finfo(np.float32).tiny)
     spread = known.sum(axis=0)
     shares = sp.diags_array(power(known.sum(axis=1), -config.member_exponent)) @ known
+    # The exponents are those of the weights, not of what is raised to a power.
     near = spectral.neighbours(
-        scaled(shares, power(spread, -config.near_source)),
-        scaled(shares, power(spread, -config.near_target)),
+        scaled(shares, power(spread, -config.near_source / config.near_power)),
+        scaled(shares, power(spread, -config.near_target / config.near_power)),
         config.neighbours,
     )
+    near.data **= np.float32(config.near_power)
     source = power(spread, -config.far_exponent)
     far = spectral.directions(
         scaled(shares, source), config.rank,

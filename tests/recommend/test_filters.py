@@ -15,7 +15,7 @@ from graphml.errors import ConfigError, UsageError
 from graphml.recommend.filters import FilterConfig, LinearFilter, fit_filter
 
 PLAIN = FilterConfig(rank=4, neighbours=50)
-WHOLE = FilterConfig(rank=64, neighbours=10**6)
+WHOLE = FilterConfig(rank=64, neighbours=10**6, damping=4.0)
 """All directions and all neighbours: what is left out depends on no rounding."""
 
 
@@ -39,9 +39,8 @@ def oracle(matrix, histories, config: FilterConfig) -> np.ndarray:
     r /= max(r.max(), 1e-300)
     had, spread = r.sum(axis=1), r.sum(axis=0)
     shares = power(had, -config.member_exponent)[:, None] * r
-    near = (shares * power(spread, -config.near_source)).T @ (
-        shares * power(spread, -config.near_target)
-    )
+    near = (shares.T @ shares) ** config.near_power
+    near *= power(spread, -config.near_source)[:, None] * power(spread, -config.near_target)
     x = shares * power(spread, -config.far_exponent)
     _, values, turned = np.linalg.svd(x)
     kept = (values >= max(values.max() * 1e-3, 1e-12)) & (np.arange(len(values)) < config.rank)
@@ -79,12 +78,19 @@ exponents = st.sampled_from([0.0, 0.3, 0.5, 1.0])
 @settings(max_examples=150, deadline=None)
 @given(
     both=matrices(),
-    powers=st.tuples(*[exponents] * 5),
+    powers=st.tuples(*[exponents] * 5, st.sampled_from([0.5, 1.0, 1.5])),
     share=st.sampled_from([0.0, 0.4, 1.0]),
 )
 def test_scores_are_what_dense_matrices_say(both, powers, share):
     matrix, histories = both
-    names = ("member_exponent", "near_source", "near_target", "far_exponent", "far_target")
+    names = (
+        "member_exponent",
+        "near_source",
+        "near_target",
+        "far_exponent",
+        "far_target",
+        "near_power",
+    )
     config = replace(WHOLE, far_share=share, **dict(zip(names, powers, strict=True)))
     found = fit_filter(matrix, config).scores(histories)
     assert found.dtype == np.float32
@@ -402,7 +408,7 @@ def test_an_absent_or_damaged_filter_is_refused(tmp_path):
         lambda: about.write_text(json.dumps({**kept, "arrays": "../../etc"})),
         lambda: about.write_text(json.dumps({**kept, "config": {}})),
         lambda: about.write_text(json.dumps({**kept, "config": {**kept["config"], "rank": 5}})),
-        lambda: about.write_text(json.dumps({"format": 1})),
+        lambda: about.write_text(json.dumps({"format": 2})),
     ]
     for damage in damages:
         arrays.write_bytes(content)
@@ -411,7 +417,7 @@ def test_an_absent_or_damaged_filter_is_refused(tmp_path):
         damage()
         with pytest.raises(UsageError, match=r"filter\.json is damaged"):
             LinearFilter.load(tmp_path)
-    about.write_text(json.dumps({**kept, "format": 2}))
+    about.write_text(json.dumps({**kept, "format": 99}))
     with pytest.raises(UsageError, match="another format"):
         LinearFilter.load(tmp_path)
 
