@@ -196,6 +196,8 @@ class RecommendConfig:
     """Candidates that each source names for a member."""
     asked: int = 20_000
     """Members who are asked about at a moment, at most."""
+    network: bool = False
+    """Whether a graph network names products too; it counts only where it helps."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -221,6 +223,8 @@ class PropensityConfig:
     """Members who are asked about at a moment, at most."""
     sequence: bool = True
     """Whether a network over members' events is tried too; it counts only where it helps."""
+    pairs: bool = True
+    """Whether members and products are predicted too: ``score propensity --unit product``."""
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphml.config import RecommendConfig
+from graphml.config import RecommendConfig, TrainConfig
 from graphml.errors import UsageError, one_line
 from graphml.pipeline.keeping import Trained, keep
 from graphml.pipeline.reading import check_moment, stored_graph
@@ -31,6 +31,8 @@ from graphml.tabular.flags import fraudulent, opted_out
 if TYPE_CHECKING:
     from graphml.graph.build import Graph
     from graphml.store.base import GraphStore
+    from graphml.tables.frames import Tables
+    from graphml.training.model import GraphModel
 
 logger = logging.getLogger("graphml.pipeline")
 
@@ -57,8 +59,17 @@ def train_recommender(
     train, valid, test = moments_of(graph, config)
     digests = {"settings": digest(asdict(config)), "data": fingerprint(tables)}
     fitted = fit_recommender(graph, train, valid, config=config, digests=digests)
+    tried = dict(fitted.chosen)
+    if config.network:
+        network = fit_network(tables, graph, min(train), config)
+        other = fit_recommender(
+            graph, train, valid, config=config, digests=digests, network=network
+        )
+        tried |= other.chosen
+        fitted = max(fitted, other, key=lambda one: max(one.chosen.values()))
     recommender = fitted.recommender
-    report = report_of(recommender, ask(graph, test, config), moment=test, seed=config.seed)
+    asked = ask(graph, test, config, network=recommender.network)
+    report = report_of(recommender, asked, moment=test, seed=config.seed)
     manifest = Manifest.of(
         "train-recommend",
         settings=config,
@@ -70,7 +81,7 @@ def train_recommender(
         notes={
             "store": store.url,
             "method": recommender.method,
-            "validation_ndcg_at_20": dict(fitted.chosen),
+            "validation_ndcg_at_20": tried,
             "moments": [time_text(moment) for moment in (*train, valid, test)],
         },
         watch=watch,
@@ -92,7 +103,35 @@ def evaluate_recommender(store: GraphStore, folder: Path, *, as_of: datetime) ->
     _, graph = stored_graph(store, as_of)
     check_moment(recommender, moment, called=f"one horizon before {time_text(as_of)},")
     config = recommender.config
-    return report_of(recommender, ask(graph, moment, config), moment=moment, seed=config.seed)
+    asked = ask(graph, moment, config, network=recommender.network)
+    return report_of(recommender, asked, moment=moment, seed=config.seed)
+
+
+def fit_network(
+    tables: Tables, graph: Graph, moment: datetime, config: RecommendConfig
+) -> GraphModel:
+    """Return a network of purchases by a moment, chosen by the last horizon before it.
+
+    Args:
+        tables: Of the graph.
+        graph: That may reach further.
+        moment: The first that a ranker is to learn from: its candidates come after all that the
+            network was told.
+        config: Horizon and seed.
+
+    Raises:
+        NothingToDoError: Nothing was bought by then.
+        UsageError: There is too little before the horizon, or nothing within.
+    """
+    import polars as pl
+
+    from graphml.tasks.recommend import purchase_links
+    from graphml.training.fit import fit
+
+    links = purchase_links(tables, until=moment)
+    cut = moment - timedelta(days=config.horizon_days)
+    train, valid = links.where(pl.col("known_at") <= cut), links.where(pl.col("as_of") >= cut)
+    return fit(graph.until(moment), train, valid, TrainConfig(seed=config.seed))
 
 
 def report_of(recommender: Recommender, asked: Asked, *, moment: datetime, seed: int) -> Report:
@@ -139,7 +178,7 @@ def recommended(
     _, graph = stored_graph(store, as_of)
     graph = graph.until(as_of)
     who = _asked(graph, members, as_of)
-    shelf = Shelf.of(graph, without=fraudulent(graph))
+    shelf = recommender.shelf(graph, who, without=fraudulent(graph))
     if strangers := rules.blocked - set(graph.nodes["product"].keys):
         logger.warning(
             "%d of %d blocked ids are no products of the store, as %s",

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from graphml.recommend.covisits import LAGS, Baskets, following
+from graphml.recommend.fresh import fresh
 from graphml.recommend.highest import highest
 from graphml.recommend.history import History
+from graphml.recommend.vectors import Vectors
 
 Ints = NDArray[np.int64]
 Matrix = NDArray[np.float32]
 
-_BLOCK = 1_024
-"""Members at once."""
+_BLOCK, _HELD = 1_024, 2**25
+"""Members at once, at most; a network's scores of them and all products held at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -58,20 +60,29 @@ class Sources:
         links: How it goes on from there, CSR float32 [products, products]; itself if ``None``.
         popular: A score for each product, float32 [products], by the name of its source.
         ordered: Products with such a score, the highest first, int64, by the name of the source.
+        vectors: Of a network that names products too; ``None`` without one.
     """
 
     rows: Mapping[str, Any]
     links: Mapping[str, Any]
     popular: Mapping[str, Matrix]
     ordered: Mapping[str, Ints]
+    vectors: Vectors | None = None
 
     @classmethod
-    def of(cls, history: History, *, neighbours: Any) -> Sources:
+    def of(
+        cls,
+        history: History,
+        *,
+        neighbours: Any,
+        vectors: Vectors | None = None,
+    ) -> Sources:
         """Return the sources of a history.
 
         Args:
             history: By one moment.
             neighbours: Products like each product, CSR float32 [products, products].
+            vectors: Of the same moment, of all members who are to be asked about.
         """
         baskets = Baskets.of(history)
         faded = history.matrix(timedelta(days=90))
@@ -82,6 +93,7 @@ class Sources:
             "similar": neighbours,
         }  # fmt: skip
         rows = {"own": faded, "together": last, "next": last, "later": last, "similar": faded}
+        rows["new"], links["new"] = fresh(history)
         popular = {
             f"popular_{days}": np.asarray(history.matrix(timedelta(days=days)).sum(axis=0))
             .ravel()
@@ -92,12 +104,12 @@ class Sources:
             name: np.argsort(-scores, kind="stable")[: np.count_nonzero(scores > 0)]
             for name, scores in popular.items()
         }
-        return cls(rows=rows, links=links, popular=popular, ordered=ordered)
+        return cls(rows=rows, links=links, popular=popular, ordered=ordered, vectors=vectors)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns of candidates."""
-        names = (*self.rows, *self.popular)
+        names = (*self.rows, *self.popular, *(() if self.vectors is None else ("network",)))
         return tuple(f"{kind}.{name}" for kind in ("score", "rank") for name in names)
 
     def candidates(self, members: Ints, *, each: int) -> Candidates:
@@ -109,8 +121,11 @@ class Sources:
         """
         width = len(self.columns)
         blocks = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, width), np.float32))]
-        for start in range(0, len(members), _BLOCK):
-            blocks.append(self._block(members[start : start + _BLOCK], start, each))
+        size = _BLOCK
+        if self.vectors is not None:
+            size = min(size, max(1, _HELD // max(len(self.vectors.products), 1)))
+        for start in range(0, len(members), size):
+            blocks.append(self._block(members[start : start + size], start, each))
         owner, product, values = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
         return Candidates(owner=owner, member=members[owner], product=product, values=values)
 
@@ -127,12 +142,18 @@ class Sources:
         for ordered in self.ordered.values():
             best = ordered[:each]
             named.append((np.repeat(owner, len(best)), np.tile(best, len(members))))
+        likeness = None
+        if self.vectors is not None:
+            likeness = self.vectors.likeness(members)
+            named.append(self.vectors.nearest(likeness, each))
         keys = np.sort(np.concatenate([who * products + what for who, what in named]))
         keys = keys[np.diff(keys, prepend=-1) > 0]
         who, what = keys // products, keys % products
         bounds = np.searchsorted(who, np.arange(len(members) + 1))
         columns = [_looked_up(found, bounds, what) for found in scored]
         columns += [scores[what] for scores in self.popular.values()]
+        if self.vectors is not None and likeness is not None:
+            columns.append(self.vectors.at(likeness, who, what))
         ranks = [_rank(bounds, column) for column in columns]
         return who + start, what, np.column_stack([*columns, *ranks])
 

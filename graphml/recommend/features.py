@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from graphml.recommend.fresh import codes_of
 from graphml.recommend.history import KINDS, History
 
 Ints = NDArray[np.int64]
@@ -16,8 +18,6 @@ Matrix = NDArray[np.float32]
 
 _WINDOWS = (7, 28, 90)
 """Days."""
-ATTRIBUTES = ("category", "brand", "seller_id")
-"""Of products, where a schema has them."""
 
 _BOUGHT = pl.col("kind") == 0
 _AGE: pl.Expr = pl.col("age")
@@ -84,7 +84,7 @@ class Known:
             pairs=pairs,
             products=_products(events, pairs, count),
             members=_members(events),
-            attributes=dict(_attributes(events, history)),
+            attributes=dict(_attributes(events, codes_of(history))),
         )
 
     @property
@@ -207,13 +207,8 @@ def _members(events: pl.DataFrame) -> Table:
     )
 
 
-def _attributes(events: pl.DataFrame, history: History) -> Any:
-    features = history.graph.nodes["product"].features
-    for name in ATTRIBUTES:
-        if name not in features.columns:
-            continue
-        ranks = features[name].cast(pl.String).rank("dense").fill_null(0)
-        code = ranks.to_numpy().astype(np.int64) - 1
+def _attributes(events: pl.DataFrame, attributes: Mapping[str, Ints]) -> Any:
+    for name, code in attributes.items():
         codes = int(code.max(initial=0)) + 1
         rows = events.with_columns(code=pl.lit(pl.Series(code)).gather(pl.col("product")))
         rows = rows.filter(_BOUGHT & (pl.col("code") >= 0)).with_columns(

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -17,11 +18,21 @@ from graphml.graph.build import Graph
 from graphml.graph.nodes import microseconds
 from graphml.recommend.evaluation import ndcg_of
 from graphml.recommend.ranker import Asked, fit_ranker
-from graphml.recommend.recommender import SIMPLE, Recommender, Shelf, simple_scores
+from graphml.recommend.recommender import (
+    RANKER,
+    SIMPLE,
+    WITH_NETWORK,
+    Recommender,
+    shelf_of,
+    simple_scores,
+)
 from graphml.results import time_text
 from graphml.tabular.flags import fraudulent
 from graphml.tabular.trees import TreeConfig, TreeModel
 from graphml.tasks.moments import past_moments
+
+if TYPE_CHECKING:
+    from graphml.training.model import GraphModel
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -46,7 +57,9 @@ class Fitted:
     train: int
 
 
-def ask(graph: Graph, moment: datetime, config: RecommendConfig) -> Asked:
+def ask(
+    graph: Graph, moment: datetime, config: RecommendConfig, *, network: GraphModel | None = None
+) -> Asked:
     """Return candidates as of a moment, and which of them members bought within the horizon.
 
     Asked about are members there by the moment who buy a product there by then, at most
@@ -57,13 +70,16 @@ def ask(graph: Graph, moment: datetime, config: RecommendConfig) -> Asked:
             ``graph.until(moment)`` alone.
         moment: With a time zone.
         config: Horizon and counts.
+        network: That names candidates too, trained on what came by the moment.
 
     Raises:
+        ValueError: The network knows what came later.
         NothingToDoError: Nobody there by the moment buys anything within the horizon.
     """
+    if network is not None and network.chosen_until > moment:
+        raise ValueError(f"{network.name} knows what came by {network.chosen_until}")
     then = graph.until(moment)
     without = fraudulent(then)
-    shelf = Shelf.of(then, without=without)
     member, product = bought_after(graph, then, moment, config.horizon_days)
     counts = ~without[member]
     member, product = member[counts], product[counts]
@@ -78,6 +94,7 @@ def ask(graph: Graph, moment: datetime, config: RecommendConfig) -> Asked:
         rng = np.random.default_rng([config.seed, microseconds(moment)])
         who = np.sort(rng.choice(who, config.asked, replace=False))
         member, product = member[np.isin(member, who)], product[np.isin(member, who)]
+    shelf = shelf_of(then, who, without=without, network=network)
     found, values = shelf.described(who, each=config.each)
     logger.info(
         "%s: %d members bought something in the %d days after, %d candidates",
@@ -114,7 +131,7 @@ def moments_of(graph: Graph, config: RecommendConfig) -> tuple[list[datetime], d
 
 def fit_recommender(
     graph: Graph, train: list[datetime], valid: datetime, *, config: RecommendConfig,
-    digests: Mapping[str, str],
+    digests: Mapping[str, str], network: GraphModel | None = None,
 ) -> Fitted:  # fmt: skip
     """Return the recommender that does best as of ``valid``, learned as of earlier moments.
 
@@ -124,39 +141,42 @@ def fit_recommender(
         valid: To choose by.
         config: How to train.
         digests: Of settings and data.
+        network: That names candidates too, trained on what came by the first moment of ``train``.
 
     Raises:
         NothingToDoError: Nobody bought anything after ``valid``.
     """
+    learned = RANKER if network is None else WITH_NETWORK
     horizon = timedelta(days=config.horizon_days)
     assert max(train) + horizon <= valid
-    judged = ask(graph, valid, config)
+    judged = ask(graph, valid, config, network=network)
     parts: list[Asked] = []
     for moment in train:
         try:
-            parts.append(ask(graph, moment, config))
+            parts.append(ask(graph, moment, config, network=network))
         except NothingToDoError as error:
             logger.info("nothing to learn from: %s", error)
     told = {name: simple_scores(judged.names, judged.values, name) for name in SIMPLE}
     ranker: TreeModel | None = None
     try:
         ranker = fit_ranker(parts, judged, config=TreeConfig(seed=config.seed))
-        told["ranker"] = ranker.predict(judged.values, names=judged.names)
+        told[learned] = ranker.predict(judged.values, names=judged.names)
     except UsageError as error:
         logger.warning("no ranker: %s", error)
     chosen = {name: float(ndcg_of(judged, scores).mean()) for name, scores in told.items()}
-    best = max(chosen, key=lambda name: (chosen[name], name == "ranker"))
+    best = max(chosen, key=lambda name: (chosen[name], name == learned))
     logger.info("validation: %s", ", ".join(f"{n} {v:.4f}" for n, v in chosen.items()))
     recommender = Recommender(
         method=best,
-        ranker=ranker if best == "ranker" else None,
+        ranker=ranker if best == learned else None,
+        network=network if best == learned else None,
         config=config,
         trained_until=max(train) + horizon,
         chosen_until=valid + horizon,
         digests=digests,
     )
-    learned = sum(len(part.bought) for part in parts)
-    return Fitted(recommender=recommender, valid=judged, chosen=chosen, train=learned)
+    count = sum(len(part.bought) for part in parts)
+    return Fitted(recommender=recommender, valid=judged, chosen=chosen, train=count)
 
 
 def bought_after(graph: Graph, then: Graph, moment: datetime, days: int) -> tuple[Ints, Ints]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,16 @@ from graphml.recommend.candidates import Candidates, Sources
 from graphml.recommend.features import Known
 from graphml.recommend.history import History
 from graphml.recommend.similar import similar
+from graphml.recommend.vectors import Vectors
 from graphml.results import parse_time, time_text
 from graphml.store.files import clear_errors, read_saved, replace_file
 from graphml.store.provenance import model_name
 from graphml.tabular.trees import TreeModel
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from graphml.training.model import GraphModel
+
+FORMAT = 2
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -47,18 +51,25 @@ class Shelf:
     sources: Sources
 
     @classmethod
-    def of(cls, graph: Graph, *, without: NDArray[np.bool_] | None = None) -> Shelf:
+    def of(
+        cls,
+        graph: Graph,
+        *,
+        without: NDArray[np.bool_] | None = None,
+        vectors: Vectors | None = None,
+    ) -> Shelf:
         """Return what is known of a graph that ``Graph.until`` made.
 
         Args:
             graph: As of a moment.
             without: Members whose events do not count, bool [members].
+            vectors: A network's, of the same moment and of all members who are to be asked about.
         """
         history = History.of(graph, without)
         return cls(
             history=history,
             known=Known.of(history),
-            sources=Sources.of(history, neighbours=similar(history)),
+            sources=Sources.of(history, neighbours=similar(history), vectors=vectors),
         )
 
     @property
@@ -73,6 +84,24 @@ class Shelf:
         return found, np.column_stack([found.values, *told])
 
 
+def shelf_of(
+    graph: Graph, members: Ints, *, without: NDArray[np.bool_], network: GraphModel | None = None
+) -> Shelf:
+    """Return what a graph knows of some members by its moment, a network's vectors too.
+
+    Args:
+        graph: As of a moment.
+        members: Who is to be asked about: dense ids, sorted, there by then.
+        without: Members whose events do not count, bool [all members].
+        network: Trained on purchases; ``None`` for none.
+    """
+    vectors = None
+    if network is not None:
+        assert graph.as_of is not None
+        vectors = Vectors.of(network, graph, members, as_of=graph.as_of)
+    return Shelf.of(graph, without=without, vectors=vectors)
+
+
 # What is not learned: the order by one column, and what breaks its ties.
 SIMPLE: Mapping[str, tuple[str, str | None]] = {
     "popular": ("score.popular_30", None),
@@ -82,6 +111,7 @@ SIMPLE: Mapping[str, tuple[str, str | None]] = {
     "next in baskets": ("score.next", "score.popular_30"),
 }
 """Methods without training, by name: the column that orders, and the one for ties."""
+RANKER, WITH_NETWORK = "ranker", "ranker with network"
 
 
 def simple_scores(names: tuple[str, ...], values: Matrix, method: str) -> Floats:
@@ -104,8 +134,10 @@ class Recommender:
     """Which products members buy next, and in which order.
 
     Attributes:
-        method: ``ranker``, or a method of ``SIMPLE`` where that did better on validation.
+        method: ``ranker``, ``ranker with network``, or a method of ``SIMPLE`` where that did better
+            on validation.
         ranker: ``None`` where the method is simple.
+        network: What names products too; ``None`` where it was not asked for or did not help.
         config: How it was trained.
         trained_until: Last moment that training knew.
         chosen_until: Last moment that validation knew.
@@ -118,6 +150,7 @@ class Recommender:
     trained_until: datetime
     chosen_until: datetime
     digests: Mapping[str, str] = field(default_factory=dict)
+    network: GraphModel | None = None
 
     @property
     def name(self) -> str:
@@ -128,6 +161,16 @@ class Recommender:
     def horizon(self) -> timedelta:
         """How far ahead it was taught to look."""
         return timedelta(days=self.config.horizon_days)
+
+    def shelf(self, graph: Graph, members: Ints, *, without: NDArray[np.bool_]) -> Shelf:
+        """Return what a graph knows, as this recommender is told it.
+
+        Args:
+            graph: As of a moment.
+            members: Who is to be asked about: dense ids, sorted.
+            without: Members whose events do not count, bool [all members].
+        """
+        return shelf_of(graph, members, without=without, network=self.network)
 
     def scores(self, names: tuple[str, ...], values: Matrix) -> Floats:
         """Return the scores of described candidates, float64 [candidates]: higher comes first.
@@ -149,6 +192,8 @@ class Recommender:
         folder.mkdir(parents=True, exist_ok=True)
         if self.ranker is not None:
             self.ranker.save(folder / "ranker")
+        if self.network is not None:
+            self.network.save(folder / "network")
         about = {
             "format": FORMAT,
             "name": self.name,
@@ -158,6 +203,7 @@ class Recommender:
             "chosen_until": time_text(self.chosen_until),
             "digests": dict(self.digests),
             "ranker": self.ranker.digest if self.ranker else None,
+            "network": self.network.name if self.network else None,
         }
         with clear_errors(folder):
             replace_file(folder / CARD, json.dumps(about, indent=1).encode())
@@ -181,7 +227,15 @@ def _read(folder: Path, about: dict[str, Any]) -> Recommender:
     ranker = TreeModel.load(folder / "ranker") if about["ranker"] else None
     if (ranker.digest if ranker else None) != about["ranker"]:
         raise ValueError("the ranker is of another training, which did not end")
-    if about["method"] not in (SIMPLE if ranker is None else ("ranker",)):
+    network = None
+    if about["network"] is not None:
+        from graphml.training.model import GraphModel
+
+        network = GraphModel.load(folder / "network")
+        if network.name != about["network"]:
+            raise ValueError("the network is of another training, which did not end")
+    learned = RANKER if network is None else WITH_NETWORK
+    if about["method"] not in (SIMPLE if ranker is None else (learned,)):
         raise ValueError(f"no method {about['method']!r}")
     if not all(isinstance(one, str) for one in dict(about["digests"]).values()):
         raise ValueError("its digests are no text")
@@ -192,4 +246,5 @@ def _read(folder: Path, about: dict[str, Any]) -> Recommender:
         trained_until=parse_time(about["trained_until"]),
         chosen_until=parse_time(about["chosen_until"]),
         digests=dict(about["digests"]),
+        network=network,
     )

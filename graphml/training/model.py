@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from graphml.config import SampleConfig, TrainConfig
@@ -29,7 +30,7 @@ from graphml.tasks.labels import Task
 from graphml.training.checkpoint import read_tensors, write_tensors
 from graphml.training.network import Network, Reader, device_of
 from graphml.training.node import ask, encode_all
-from graphml.training.questions import everybody
+from graphml.training.questions import Seeds, everybody, seeds_as_of
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
@@ -111,21 +112,32 @@ class GraphModel:
         Columns: the type's key, as_of, vector (Array of float32).
         """
         moment = microseconds(require_utc("as_of", as_of))
-        seeds = everybody(graph, node_type, moment, seed=self.config.seed)
-        blocks = self._vectors(graph, node_type, seeds)
-        width = self.config.channels
-        found = np.concatenate(
-            [np.zeros((0, width), np.float32), *(b.cpu().numpy() for b in blocks)]
-        )
+        nodes = everybody(graph, node_type, moment, seed=self.config.seed).nodes
+        found = self.vectors(graph, node_type, nodes, as_of=as_of)
         return pl.DataFrame(
             {
-                graph.schema.nodes[node_type].key: graph.nodes[node_type].keys.gather(seeds.nodes),
-                "as_of": pl.Series([as_of] * len(seeds), dtype=pl.Datetime("us", "UTC")),
-                "vector": pl.Series(found, dtype=pl.Array(pl.Float32, width)),
+                graph.schema.nodes[node_type].key: graph.nodes[node_type].keys.gather(nodes),
+                "as_of": pl.Series([as_of] * len(nodes), dtype=pl.Datetime("us", "UTC")),
+                "vector": pl.Series(found, dtype=pl.Array(pl.Float32, self.config.channels)),
             }
         )
 
-    def _vectors(self, graph: Graph, node_type: str, seeds: Any) -> Iterator[Tensor]:
+    def vectors(
+        self, graph: Graph, node_type: str, nodes: NDArray[np.int64], *, as_of: datetime
+    ) -> NDArray[np.float32]:
+        """Return the vectors of nodes that are there by ``as_of``, float32 [nodes, channels].
+
+        Of a model of links they are the head's points: a pair's logit is their inner product.
+
+        Raises:
+            ValueError: ``as_of`` is naive.
+        """
+        moment = microseconds(require_utc("as_of", as_of))
+        seeds = seeds_as_of(graph, node_type, nodes, moment, seed=self.config.seed)
+        blocks = [block.cpu().numpy() for block in self._blocks(graph, node_type, seeds)]
+        return np.concatenate([np.zeros((0, self.config.channels), np.float32), *blocks])
+
+    def _blocks(self, graph: Graph, node_type: str, seeds: Seeds) -> Iterator[Tensor]:
         for vectors in encode_all(self.reader(graph), self.network, node_type, seeds):
             if isinstance(self.network.head, LinkHead):
                 source, _, target = self.about

@@ -82,6 +82,11 @@ def seeds_of(
 def everybody(graph: Graph, node_type: str, as_of: int, *, seed: int) -> Seeds:
     """Return all nodes of a type that exist by then, as seeds of that moment."""
     nodes = np.flatnonzero(graph.nodes[node_type].first <= as_of).astype(np.int64)
+    return seeds_as_of(graph, node_type, nodes, as_of, seed=seed)
+
+
+def seeds_as_of(graph: Graph, node_type: str, nodes: Ints, as_of: int, *, seed: int) -> Seeds:
+    """Return nodes of a type, dense ids, as seeds of one moment."""
     moments = np.full(len(nodes), as_of)
     names = graph.nodes[node_type].keys.gather(nodes)
     return Seeds(nodes=nodes, as_of=moments, key=keys_of(names, moments, seed=seed))

@@ -14,12 +14,11 @@ from graphml.errors import UsageError
 from graphml.graph.adjacency import Adjacency
 from graphml.graph.nodes import microseconds
 from graphml.nn.heads import LinkHead
-from graphml.sampling.temporal import keys_of
 from graphml.schema import EdgeType
 from graphml.tasks.labels import Labels
 from graphml.training.network import Network, Reader
 from graphml.training.node import encode_all
-from graphml.training.questions import Ints, Seeds, seeds_of
+from graphml.training.questions import Ints, Seeds, seeds_as_of, seeds_of
 from graphml.training.ranks import Ranks, spread
 
 _VALIDATED = 2_000
@@ -78,8 +77,8 @@ class Ranking:
         owner, other = linked(graph.edges[about], who) if graph.timeless else (none, none)
         return cls(
             about=about,
-            members=_as_of(graph.nodes[member].keys, who, as_of, seed),
-            products=_as_of(graph.nodes[product].keys, there, as_of, seed),
+            members=seeds_as_of(graph, member, who, as_of, seed=seed),
+            products=seeds_as_of(graph, product, there, as_of, seed=seed),
             owner=np.searchsorted(who, pairs[:, 0]),
             bought=np.searchsorted(there, pairs[:, 1]),
             known=(owner, np.searchsorted(there, other)),
@@ -125,15 +124,6 @@ class Ranking:
                 own = scores[self.bought[pair]]
                 found[pair] = (scores > own).sum() + ((scores == own).sum() - 1) // 2
         return found
-
-
-def _as_of(names: object, nodes: Ints, as_of: int, seed: int) -> Seeds:
-    moments = np.full(len(nodes), as_of)
-    return Seeds(
-        nodes=nodes.astype(np.int64),
-        as_of=moments,
-        key=keys_of(names.gather(nodes), moments, seed=seed),  # type: ignore[attr-defined]
-    )
 
 
 def ends_of(reader: Reader, labels: Labels, seed: int) -> tuple[Seeds, Seeds]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from graphml.recommend import candidates as module
 from graphml.recommend.candidates import Sources
 from graphml.recommend.covisits import Baskets, following
-from graphml.recommend.history import History
+from graphml.recommend.history import DAY, History
 from graphml.recommend.similar import similar
 from tests.recommend.small import TALE, Act, acts, graph_of, numbers
 
@@ -33,6 +33,30 @@ def last_baskets(history):
     return found
 
 
+def new_of(history):
+    """Return by loops how well each product of four weeks suits each member's kinds of products."""
+    own, features = (
+        history.matrix(timedelta(days=90)).toarray(),
+        history.graph.nodes["product"].features,
+    )
+    sold = history.matrix(timedelta(days=30)).toarray().sum(axis=0)
+    found = np.zeros(history.shape)
+    share = own / np.maximum(own.sum(axis=1, keepdims=True), 1e-30)
+    for name in set(features.columns) & {"category", "brand", "seller_id"}:
+        of = features[name].to_list()
+        total = share[:, [value is not None for value in of]].sum()
+        for product, value in enumerate(of):
+            first = history.graph.nodes["product"].first[product]
+            if value is None or not history.moment - 28 * DAY < first <= history.moment:
+                continue
+            alike = [n for n, other in enumerate(of) if other == value]
+            liked = share[:, alike].sum(axis=1)
+            if liked.sum():
+                rare = np.log(total / liked.sum())
+                found[:, product] += liked * rare * (1 + np.log1p(sold[product]))
+    return found
+
+
 def scores_of(history):
     """Return each source's score of every product for every member, dense [members, products]."""
     baskets = Baskets.of(history)
@@ -45,6 +69,7 @@ def scores_of(history):
         "next": last @ lag[1],
         "later": last @ (lag[2] + lag[3]),
         "similar": faded @ similar(history).toarray(),
+        "new": new_of(history),
     }
     for days in (7, 30):
         sold = history.matrix(timedelta(days=days)).toarray().sum(axis=0)
@@ -102,6 +127,39 @@ def test_of_any_shop(made, each):
     check(history, np.arange(0, history.shape[0], 2), each)
 
 
+SHELVES = [
+    {"product_id": f"p-{n:02}", "category": ["tea", "toys", None, "soap"][n % 4], "brand": "one" if n < 8 else "two"}
+    for n in range(11)
+]  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(acts(), st.integers(1, 4))
+def test_of_any_shop_with_kinds_of_products(made, each):
+    history = History.of(graph_of(made, products=SHELVES))
+    check(history, np.arange(0, history.shape[0], 2), each)
+
+
+def test_a_new_product_nobody_has_bought_is_named_to_who_buys_of_its_kind():
+    made = [
+        Act(0, 0, 40.0), Act(0, 4, 60.0), Act(0, 3, 61.0),  # tea, tea, soap
+        Act(1, 1, 50.0), Act(1, 5, 62.0),  # toys
+        *(Act(member, 3, 80.0 + member) for member in range(2, 6)),  # soap sells
+        Act(7, 8, 110.0, "view"), Act(7, 9, 111.0, "view"),  # a new tea, a new toy
+        Act(7, 2, 112.0, "view"), Act(7, 10, 60.0, "view"),  # of no kind; not new any more
+    ]  # fmt: skip
+    history = History.of(graph_of(made, products=SHELVES))
+    found = sources_of(history).candidates(np.arange(history.shape[0]), each=2)
+    column = sources_of(history).columns.index("score.new")
+    names, members = numbers(history.graph.nodes["product"]), numbers(history.graph.nodes["member"])
+    new = {
+        (members[m], names[p])
+        for m, p, row in zip(found.member, found.product, found.values, strict=True)
+        if row[column] > 0
+    }
+    assert new == {(0, 8), (1, 9)}
+
+
 def test_who_has_no_history_gets_what_sells_most():
     history = History.of(graph_of(TALE, until=36.0))
     who = numbers(history.graph.nodes["member"]).index(7)  # logged in and looked once
@@ -113,7 +171,7 @@ def test_who_has_no_history_gets_what_sells_most():
         wanted |= set(order[:3].tolist())
     assert set(found.product.tolist()) == wanted
     columns = sources_of(history).columns
-    for name in ("own", "together", "next", "later", "similar"):
+    for name in ("own", "together", "next", "later", "similar", "new"):
         assert not found.values[:, columns.index(f"score.{name}")].any()
         assert np.isnan(found.values[:, columns.index(f"rank.{name}")]).all()
 
@@ -143,7 +201,7 @@ def test_what_a_member_is_told_does_not_hang_on_who_else_is_asked():
 def test_nobody_asked_and_nothing_sold():
     history = History.of(graph_of(TALE, until=36.0))
     found = sources_of(history).candidates(np.zeros(0, np.int64), each=2)
-    assert found.values.shape == (0, 14)
+    assert found.values.shape == (0, 16)
     only_seen = History.of(graph_of([Act(1, 4, 4.0, "view"), Act(2, None, 5.0, "login")]))
     assert len(sources_of(only_seen).candidates(np.array([0, 1]), each=2).owner) == 0
     empty = History.of(graph_of([Act(2, None, 5.0, "login")]))

@@ -1,0 +1,71 @@
+"""New products, for members who buy of their kind: what nobody has bought yet has no neighbours."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import sparse
+
+from graphml.recommend.history import DAY, History
+from graphml.recommend.spectral import power, scaled
+
+Ints = NDArray[np.int64]
+
+ATTRIBUTES = ("category", "brand", "seller_id")
+"""Of products, where a schema has them."""
+NEW = 28
+"""Days for which a product is new, from its first event on."""
+
+
+def codes_of(history: History) -> dict[str, Ints]:
+    """Return each product's code of each attribute as known by the moment, int64 [products].
+
+    −1 where it has none; only attributes that the schema has.
+    """
+    features = history.graph.nodes["product"].features
+    return {
+        name: features[name].cast(pl.String).rank("dense").fill_null(0).to_numpy().astype(np.int64)
+        - 1
+        for name in ATTRIBUTES
+        if name in features.columns
+    }
+
+
+def fresh(history: History) -> tuple[Any, Any]:
+    """Return what members are known to like, and which new products are of that kind.
+
+    A member likes a code by its share of the member's purchases of 90 days or so, and the more so
+    the rarer the code is among all purchases (inverse document frequency, Spärck Jones 1972). A
+    product is new for ``NEW`` days; of one kind those that sell come first.
+
+    Args:
+        history: By one moment.
+
+    Returns:
+        CSR float32 [members, codes of all attributes] and [codes of all attributes, products].
+    """
+    own = history.matrix(timedelta(days=90))
+    own = (sparse.diags_array(power(own.sum(axis=1), -1)) @ own).tocsr()
+    sold = np.asarray(history.matrix(timedelta(days=30)).sum(axis=0)).ravel()
+    first = history.graph.nodes["product"].first
+    new = first > history.moment - NEW * DAY
+    new &= history.graph.nodes["product"].present
+    liked = [sparse.csr_matrix((history.shape[0], 0), dtype=np.float32)]
+    of_kind = [sparse.csr_matrix((0, history.shape[1]), dtype=np.float32)]
+    for code in codes_of(history).values():
+        known = np.flatnonzero(code >= 0)
+        width = int(code.max(initial=-1)) + 1
+        ones = np.ones(len(known), np.float32)
+        belongs = sparse.csr_matrix((ones, (known, code[known])), shape=(len(code), width))
+        shares = (own @ belongs).tocsr()
+        total = np.asarray(shares.sum(axis=0)).ravel()
+        rare = -np.log(np.maximum(total, 1e-9) / max(total.sum(), 1e-9))
+        liked.append(scaled(shares, np.maximum(rare, 0).astype(np.float32)))
+        there = known[new[known]]
+        sells = (1 + np.log1p(sold[there])).astype(np.float32)
+        of_kind.append(sparse.csr_matrix((sells, (code[there], there)), shape=(width, len(code))))
+    return sparse.hstack(liked, "csr"), sparse.vstack(of_kind, "csr")
