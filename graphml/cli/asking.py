@@ -89,7 +89,8 @@ MethodOption = Annotated[
         "--method",
         help=(
             "fraud: blend (rings, trees on aggregates and a network) | network (alone); "
-            "recommend: blend (sources of candidates and a ranker) | network (alone)."
+            "recommend: blend (sources of candidates and a ranker; of a graph card without time a "
+            "linear filter) | network (alone)."
         ),
     ),
 ]

@@ -86,6 +86,10 @@ def report_of(
     quiet: bool,
 ) -> None:
     """Print how good a model is on the labels that its training did not see."""
+    from graphml.pipeline.pairs import is_of_pairs
+
+    if is_of_pairs(folder):
+        raise UsageError(f"{folder} is of a graph card's pairs", hint="--graph CARD")
     from graphml.pipeline.fraud import is_detector
     from graphml.pipeline.orders import evaluate_kept_orders, is_of_orders
     from graphml.pipeline.propensity import is_propensity

@@ -13,6 +13,7 @@ from graphml.fraud import ORDERS
 from graphml.propensity import CARD as BEHAVIOUR
 from graphml.propensity import FLAT
 from graphml.recommend import CARD as RECOMMENDER
+from graphml.recommend.pairs import CARD as PAIRS
 from graphml.results import Report
 from graphml.store.files import replace_file
 from graphml.store.provenance import Manifest
@@ -20,7 +21,7 @@ from graphml.store.provenance import Manifest
 REPORT = "report.json"
 MANIFEST = "manifest.json"
 MODEL_CARD = "MODEL_CARD.md"
-CARDS = (DETECTOR, ORDERS, RECOMMENDER, BEHAVIOUR, FLAT)
+CARDS = (DETECTOR, ORDERS, RECOMMENDER, BEHAVIOUR, FLAT, PAIRS)
 """Files of a folder that say which kind of model it holds."""
 
 
@@ -45,7 +46,7 @@ def kinds_of(what: str, *, of_card: bool) -> tuple[str, ...]:
     """
     own = {"fraud": DETECTOR, "order": ORDERS, "recommend": RECOMMENDER, "propensity": BEHAVIOUR}
     if of_card:
-        own = {"propensity": FLAT}
+        own = {"propensity": FLAT, "recommend": PAIRS}
     return (own[what],) if what in own else ()
 
 

@@ -86,7 +86,8 @@ def test_nodes_of_a_card_are_learned_scored_and_measured(library):
 
 
 def test_pairs_of_a_card_are_learned_and_measured(library):
-    report = rows(run(library, "train", "recommend", "--graph", "library.toml", "--out", "links"))
+    asked = ("train", "recommend", "--graph", "library.toml", "--method", "network")
+    report = rows(run(library, *asked, "--out", "links"))
     assert [row["method"] for row in report] == ["sage", "popular"]
     again = rows(run(library, "evaluate", "links", "--graph", "library.toml"))
     assert again == report
