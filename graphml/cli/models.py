@@ -106,11 +106,14 @@ def train(
             graph,
             {"--as-of": as_of, "--horizon": horizon, "--every": every,
              "--negatives": _unless("auto", negatives), "--unit": _unless("member", unit),
-             "--method": _unless("blend", method)},
+             "--method": _unless("blend", method) if kind == "fraud" else None},
         )  # fmt: skip
         train_card(
-            graph, kind, config, asking, folder=folder, format_=chosen, dry_run=dry_run, quiet=quiet
-        )
+            graph, kind, config, asking, method=method,
+            network={"--valid-from": valid_from, "--test-from": test_from, "--encoder": encoder,
+                     "--epochs": epochs, "--device": device},
+            folder=folder, format_=chosen, dry_run=dry_run, quiet=quiet,
+        )  # fmt: skip
         return
     if unit_of(unit, kind) != "member":
         options.refuse_options(
@@ -169,7 +172,13 @@ def score(
         ),
     ],
     model: ModelOption = None,
-    unit: UnitOption = "member",
+    unit: Annotated[
+        str,
+        typer.Option(
+            "--unit",
+            help="What is judged: member | order | review; for propensity member | product.",
+        ),
+    ] = "member",
     target: Annotated[
         str | None,
         typer.Option(
@@ -213,14 +222,14 @@ def score(
     url, reviews = options.store_url(store), capacity_of(capacity)
     if what == PROPENSITY:
         options.refuse_options(
-            {"--unit": _unless("member", unit), "--capacity": capacity, "--write": write or None,
-             "--embeddings": embeddings, "--device": device},
+            {"--capacity": capacity, "--write": write or None, "--embeddings": embeddings,
+             "--device": device},
             "is not for propensity",
             hint="--out FILE keeps the scores",
         )  # fmt: skip
         score_behaviour(
-            url, graph, model or models_of(url, graph) / PROPENSITY, target=target, top=top,
-            as_of=as_of, format_=chosen, out=out, quiet=quiet,
+            url, graph, model or models_of(url, graph) / PROPENSITY, unit=unit, target=target,
+            top=top, as_of=as_of, format_=chosen, out=out, quiet=quiet,
         )  # fmt: skip
         return
     if what != "fraud":

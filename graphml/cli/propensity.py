@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from graphml.cli import options
 from graphml.cli.flat import score_flat_card, train_flat_card
@@ -12,7 +13,12 @@ from graphml.cli.output import print_rows
 from graphml.cli.progress import progress
 from graphml.errors import UsageError
 
+if TYPE_CHECKING:
+    import polars as pl
+
 PROPENSITY = "propensity"
+UNITS = ("member", "product")
+"""What is scored: members, or members and products."""
 
 
 def train_behaviour(
@@ -42,33 +48,48 @@ def train_behaviour(
 
 
 def score_behaviour(
-    url: str, card: Path | None, folder: Path, *, target: str | None, top: int | None, as_of: str | None,
-    format_: str, out: Path | None, quiet: bool,
+    url: str, card: Path | None, folder: Path, *, unit: str, target: str | None, top: int | None,
+    as_of: str | None, format_: str, out: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
-    """Print how likely members are to do what a model of behaviour predicts, the likeliest first."""
-    import polars as pl
+    """Print how likely members are to do what a model of behaviour predicts, the likeliest first.
 
-    from graphml.pipeline.propensity import score_propensity
+    Of ``UNITS``: members, or members and the products that a source names for them.
+    """
+    from graphml.pipeline.propensity import score_propensity, score_propensity_pairs
     from graphml.store.connect import connect
 
+    if unit not in UNITS:
+        raise UsageError(f"no unit {unit!r} of propensity", hint="--unit member or product")
     if card is not None:
         options.refuse_options(
-            {"--as-of": as_of, "--target": target}, "is for a store", hint="without --graph"
+            {"--as-of": as_of, "--target": target, "--unit": None if unit == "member" else unit},
+            "is for a store",
+            hint="without --graph",
         )
         score_flat_card(card, folder, top=top, format_=format_, out=out, quiet=quiet)
         return
     with progress(quiet=quiet), connect(url, read_only=True) as source:
         moment = options.as_of_or_last(source, as_of)
-        found = score_propensity(source, folder, as_of=moment)
-    known = found["target"].unique(maintain_order=True).to_list()
-    if target is not None:
-        if target not in known:
-            raise UsageError(f"the model predicts no {target!r}", hint=", ".join(known))
-        found = found.filter(pl.col("target") == target)
-    if top is not None:
-        found = found.filter(pl.int_range(pl.len()).over("target") < top)
+        if unit == "member":
+            found = _only(score_propensity(source, folder, as_of=moment), target, top)
+        else:
+            found = score_propensity_pairs(source, folder, as_of=moment, target=target, top=top)
     rows = [{**row, "as_of": row["as_of"].isoformat()} for row in found.iter_rows(named=True)]
     print_rows(rows, format_, out)
+
+
+def _only(scores: pl.DataFrame, target: str | None, top: int | None) -> pl.DataFrame:
+    """Return the scores of a target, the first so many of each."""
+    import polars as pl
+
+    known = scores["target"].unique(maintain_order=True).to_list()
+    if target is not None and target not in known:
+        raise UsageError(f"the model predicts no {target!r}", hint=", ".join(known))
+    if target is not None:
+        scores = scores.filter(pl.col("target") == target)
+    if top is not None:
+        scores = scores.filter(pl.int_range(pl.len()).over("target") < top)
+    return scores
 
 
 def report_behaviour(

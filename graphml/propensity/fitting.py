@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,8 @@ from graphml.tabular.aggregates import Features
 from graphml.tabular.calibration import Calibrator, fit_calibrator
 from graphml.tabular.reliability import expected_calibration_error
 from graphml.tabular.trees import TreeConfig, fit_trees
-from graphml.training.bootstrap import interval, paired_interval
-from graphml.training.metrics import auroc, average_precision
+from graphml.training.judging import beside
+from graphml.training.metrics import auroc
 
 if TYPE_CHECKING:
     from graphml.propensity.sequence import SequenceModel
@@ -196,7 +196,7 @@ def report_rows(model: PropensityModel, graph: Graph, asked: Asked) -> list[dict
                 "target": name,
                 "method": method,
                 "ships": method == target.method,
-                **_measured(answer, said, shipped, owners, model.config.seed),
+                **beside(answer, said, shipped, owners, seed=model.config.seed),
                 "calibration_error": expected_calibration_error(
                     target.probability(shown, name), answer
                 )
@@ -207,19 +207,3 @@ def report_rows(model: PropensityModel, graph: Graph, asked: Asked) -> list[dict
             }
             result.append(row)
     return result
-
-
-def _measured(y: Any, said: Floats, shipped: Floats, owners: Any, seed: int) -> dict[str, float]:
-    def bounds(measure: Callable[[Any, Any], float]) -> tuple[float, float]:
-        return interval(lambda rows, _: measure(y[rows], said[rows]), owners, seed=seed)
-
-    (low, high), (least, most) = bounds(auroc), bounds(average_precision)
-    below, above = paired_interval(
-        lambda rows, scores: auroc(y[rows], scores), shipped, said, owners, seed=seed
-    )
-    return {
-        "auroc": auroc(y, said), "auroc_low": low, "auroc_high": high,
-        "average_precision": average_precision(y, said),
-        "average_precision_low": least, "average_precision_high": most,
-        "above": auroc(y, shipped) - auroc(y, said), "above_low": below, "above_high": above,
-    }  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphml.tabular.aggregates import Features
+from graphml.tabular.logistic import logistic_weights
 
 Floats = NDArray[np.float64]
 
@@ -40,14 +41,7 @@ def fit_recency(features: Features, y: ArrayLike) -> Recency:
         features: Aggregates of members, one row each.
         y: 0 or 1, [rows].
     """
-    from sklearn.linear_model import LogisticRegression
-
-    told = _told(features)
-    middle, width = told.mean(axis=0), np.maximum(told.std(axis=0), 1e-9)
-    found = LogisticRegression(max_iter=1_000).fit((told - middle) / width, np.asarray(y))
-    weights = found.coef_[0] / width
-    constant = float(found.intercept_[0] - weights @ middle)
-    return Recency(weights=(*weights.tolist(), constant))
+    return Recency(weights=logistic_weights(_told(features), y))
 
 
 def _told(features: Features) -> Floats:

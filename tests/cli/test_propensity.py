@@ -17,6 +17,7 @@ step_days = 14
 moments = 2
 asked = 300
 """
+PAIR_METHODS = {"trees", "recency, frequency, popularity"}
 METHODS = {"blend", "trees", "sequence", "recency, frequency, money"}
 
 
@@ -44,7 +45,8 @@ def test_training_reports_each_target_beside_the_simplest_bar(trained, shop):
     folder = shop / ".graphml" / "models" / "propensity"
     card = json.loads((folder / "propensity.json").read_text())
     assert f"model {card['name']} in {folder.relative_to(shop)}" in trained.stderr
-    assert {row["target"] for row in report} == card["targets"].keys() >= {"view", "purchase"}
+    of_members = [row for row in report if " of a product" not in row["target"]]
+    assert {row["target"] for row in of_members} == card["targets"].keys() >= {"view", "purchase"}
     methods = METHODS if card["sequence"] else METHODS - {"blend", "sequence"}
     for target in card["targets"]:
         own = [row for row in report if row["target"] == target]
@@ -54,6 +56,64 @@ def test_training_reports_each_target_beside_the_simplest_bar(trained, shop):
     assert manifest["model"] == card["name"]
     assert len(manifest["notes"]["moments"]) >= 3
     assert json.loads((folder / "report.json").read_text())["rows"] == report
+
+
+def test_training_reports_pairs_beside_how_often_and_how_lately(trained, shop):
+    report = rows(trained)
+    folder = shop / ".graphml" / "models" / "propensity"
+    card = json.loads((folder / "pairs" / "chances.json").read_text())
+    of_pairs = [row for row in report if " of a product" in row["target"]]
+    assert {row["target"] for row in of_pairs} == {f"{t} of a product" for t in card["targets"]}
+    assert card["targets"].keys() >= {"view", "purchase"}
+    for target, about in card["targets"].items():
+        own = [row for row in of_pairs if row["target"] == f"{target} of a product"]
+        assert {row["method"] for row in own} == PAIR_METHODS
+        assert [row["method"] for row in own if row["ships"]] == [about["method"]]
+        for row in own:
+            assert row["pairs"] > row["members"]
+            assert row["calibration_error"] < 0.05
+            assert row["above_low"] <= row["above"] <= row["above_high"]
+    assert all(row.keys() == report[0].keys() for row in report)
+
+
+@pytest.fixture(scope="module")
+def chances(trained, shop: Path) -> list[dict]:
+    return rows(run(shop, "score", "propensity", "--unit", "product", "-q"))
+
+
+def test_members_and_products_are_scored_the_likeliest_first(chances, scores, shop):
+    members = pl.read_parquet(shop / "shop" / "members.parquet")
+    silent = set(members.filter("opted_out")["member_id"])
+    targets = list(dict.fromkeys(row["target"] for row in chances))
+    assert {"view", "purchase"} <= set(targets) <= {"view", "cart", "purchase", "refund"}
+    assert chances[0].keys() == {
+        "member_id", "product_id", "target", "score", "score_kind", "horizon_days", "as_of", "model",
+    }  # fmt: skip
+    for target in targets:
+        own = [row for row in chances if row["target"] == target]
+        pairs = [(row["member_id"], row["product_id"]) for row in own]
+        assert len(set(pairs)) == len(pairs)
+        order = sorted(own, key=lambda r: (-r["score"], r["member_id"], r["product_id"]))
+        assert own == order
+        assert not silent & {member for member, _ in pairs}
+    few = ["score", "propensity", "--unit", "product", "--target", "purchase", "--top", "3", "-q"]
+    assert rows(run(shop, *few)) == [row for row in chances if row["target"] == "purchase"][:3]
+    assert {row["model"] for row in chances} == {row["model"] for row in scores}
+
+
+def test_a_model_without_pairs_says_how_to_have_them(shop):
+    toml = shop / "graphml.toml"
+    toml.write_text(QUICK + "pairs = false\nsequence = false\n")
+    try:
+        report = rows(run(shop, "train", "propensity", "--out", "alone", "-q"))
+    finally:
+        toml.write_text(QUICK)
+    assert not [row for row in report if " of a product" in row["target"]]
+    assert not (shop / "alone" / "pairs").exists()
+    done = run(shop, "score", "propensity", "--unit", "product", "--model", "alone", "-q", code=2)
+    error, hint = done.stderr.splitlines()
+    assert error.startswith("error: no chances of products in alone/pairs")
+    assert hint.startswith("try: graphml train propensity, with pairs = true under [propensity]")
 
 
 def test_everybody_who_has_not_opted_out_is_scored_and_churn_is_about_buyers(scores, shop):
@@ -119,6 +179,13 @@ def test_a_model_of_the_past_is_measured_on_what_came_since(shop):
             ["score", "propensity", "--as-of", "2024-02-01T00:00:00Z"],
             2,
             "was trained on data up to",
+        ),
+        (["score", "propensity", "--unit", "order"], 2, "no unit 'order' of propensity"),
+        (["score", "fraud", "--unit", "product"], 2, "no unit 'product'"),
+        (
+            ["score", "propensity", "--unit", "product", "--target", "churn"],
+            2,
+            "the model predicts no 'churn' of a product",
         ),
         (["score", "propensity", "--write"], 2, "--write is not for propensity"),
         (["score", "fraud", "--target", "purchase"], 2, "--target is for propensity"),
