@@ -278,11 +278,16 @@ class Decision:
     """The members a ring had when it was decided on."""
 
 
+RunStatus = Literal["open", "published", "superseded", "failed", "withdrawn"]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunInfo:
     """A run that wrote results into a store.
 
-    ``status`` is ``published`` for the one that readers see, ``superseded`` for older ones.
+    ``status`` is ``published`` for the one that readers see, ``superseded`` for older ones,
+    ``withdrawn`` for one that was rolled back; ``content`` is a digest of what it holds, where all
+    of it was known when it began.
     """
 
     run_id: str
@@ -291,8 +296,9 @@ class RunInfo:
     as_of: datetime
     started: datetime
     finished: datetime | None
-    status: Literal["open", "published", "superseded", "failed"]
+    status: RunStatus
     counts: Mapping[str, int]
+    content: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -78,6 +78,65 @@ def prepare() -> None:
     stamp.write_text(digest)
 
 
+class Machine:
+    """A server that can be killed and started again on its data, at the same port.
+
+    Args:
+        folder: For its data and its log.
+        heap, page_cache: As Java and Neo4j write sizes.
+        options: Further ones for Java.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        heap: str = "1g",
+        page_cache: str = "512m",
+        options: tuple[str, ...] = (),
+    ) -> None:
+        self._folder = folder
+        self._java = (_java(), f"-Xms{heap}", f"-Xmx{heap}", *options, "-cp", f"{_JARS}/*")
+        self._page_cache = page_cache
+        self._password = secrets.token_urlsafe(24)
+        self._url = ""
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> Server:
+        """Start it and wait until it answers; its first start sets the password.
+
+        Raises:
+            ServerMissing: It does not start.
+        """
+        first = not self._url
+        environment = {k: v for k, v in os.environ.items() if k != "NEO4J_PASSWORD"}
+        log = self._folder / "server.log"
+        with log.open("a") as errors:
+            self._process = subprocess.Popen(
+                [
+                    *(*self._java, str(_FOLDER / "Neo4jServer.java")),
+                    *(
+                        f"{self._folder}/neo4j",
+                        self._page_cache,
+                        self._url.rpartition(":")[2] or "0",
+                    ),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=environment | ({"NEO4J_PASSWORD": self._password} if first else {}),
+            )
+        self._url = _address(self._process, log)
+        return Server(self._url, "neo4j", self._password)
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+
+
 @contextmanager
 def serve(
     *, heap: str = "1g", page_cache: str = "512m", options: tuple[str, ...] = ()
@@ -90,28 +149,14 @@ def serve(
         ServerMissing: It cannot be started on this machine.
     """
     prepare()
-    server_password = secrets.token_urlsafe(24)
     with tempfile.TemporaryDirectory(prefix="graphml-neo4j-") as data:
-        log = Path(data) / "server.log"
-        with log.open("w") as errors:
-            process = subprocess.Popen(
-                [
-                    *(_java(), f"-Xms{heap}", f"-Xmx{heap}", *options, "-cp", f"{_JARS}/*"),
-                    *(str(_FOLDER / "Neo4jServer.java"), f"{data}/neo4j", page_cache),
-                ],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env={**os.environ, "NEO4J_PASSWORD": server_password},
-            )
+        machine = Machine(Path(data), heap=heap, page_cache=page_cache, options=options)
         try:
-            yield Server(_address(process, log), "neo4j", server_password)
+            yield machine.start()
         finally:
             # Its data goes too: nothing is worth a tidy end. Left behind, it stops by itself when
             # its input ends.
-            process.kill()
-            process.communicate()
+            machine.kill()
 
 
 def _address(process: subprocess.Popen[str], log: Path) -> str:
@@ -173,11 +218,14 @@ def empty(driver: Driver) -> None:
 @pytest.fixture
 def neo4j_url(neo4j_server: Server) -> str:
     """The URL of a Neo4j whose database has just been emptied."""
-    with GraphDatabase.driver(
-        neo4j_server.url, auth=(neo4j_server.username, neo4j_server.password)
-    ) as driver:
+    return wiped(neo4j_server)
+
+
+def wiped(server: Server) -> str:
+    """Return the URL of a server after its database was emptied."""
+    with GraphDatabase.driver(server.url, auth=(server.username, server.password)) as driver:
         empty(driver)
-    return neo4j_server.url
+    return server.url
 
 
 def main() -> int:

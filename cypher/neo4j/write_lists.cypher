@@ -1,9 +1,9 @@
 // write_lists: what a run recommends to members: a node a member, with a relationship to each product.
-// Parameters: $run_id: text; $rows: list of {member_id, json, products};
+// Parameters: $run_id: text; $batch: its place in the run; $rows: list of {member_id, json, products};
 //   products: list of {product_id, rank, score}
 // Returns: nothing
 MATCH (run:GraphmlRun {run_id: $run_id})
-SET run.recommendations = coalesce(run.recommendations, 0) + reduce(n = 0, row IN $rows | n + size(row.products))
+SET run.batches = $batch + 1, run.recommendations = coalesce(run.recommendations, 0) + reduce(n = 0, row IN $rows | n + size(row.products))
 WITH run
 UNWIND $rows AS row
 CREATE (run)-[:FOUND]->(list:GraphmlList {key: $run_id + ' ' + row.member_id, run_id: $run_id,

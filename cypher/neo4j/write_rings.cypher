@@ -1,9 +1,9 @@
 // write_rings: rings of a run, each with its JSON and a relationship to every member it names.
-// Parameters: $run_id: text; $rows: list of {position, ring_id, kind, score, json, members};
+// Parameters: $run_id: text; $batch: its place in the run; $rows: list of {position, ring_id, kind, score, json, members};
 //   members: list of {member_id, role, score}
 // Returns: nothing
 MATCH (run:GraphmlRun {run_id: $run_id})
-SET run.rings = run.rings + size($rows)
+SET run.rings = run.rings + size($rows), run.batches = $batch + 1
 WITH run
 UNWIND $rows AS row
 CREATE (run)-[:FOUND]->(ring:GraphmlRing {key: $run_id + ' ' + toString(row.position), run_id: $run_id,

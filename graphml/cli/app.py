@@ -10,7 +10,18 @@ from typing import Any
 import typer
 from typer._click.exceptions import ClickException, UsageError
 
-from graphml.cli import data, decisions, demo, doctor, evaluate, explain, models, recommend, rings
+from graphml.cli import (
+    data,
+    decisions,
+    demo,
+    doctor,
+    evaluate,
+    explain,
+    models,
+    recommend,
+    rings,
+    runs,
+)
 from graphml.errors import GraphmlError, one_line
 
 _INTERRUPTED = 130
@@ -59,6 +70,7 @@ app.command("audit-leakage")(models.audit_leakage)
 app.command("explain")(explain.explain)
 app.command("label")(decisions.label)
 app.command("evaluate")(evaluate.evaluate)
+app.command("runs")(runs.runs)
 app.command("doctor")(doctor.doctor)
 
 

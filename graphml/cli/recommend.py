@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from graphml.cli import options
-from graphml.cli.asking import ModelOption
+from graphml.cli.asking import GraphOption, ModelOption
+from graphml.cli.graphs import recommend_card
 from graphml.cli.models import models_of
 from graphml.cli.output import chosen_format, emit
 from graphml.cli.progress import progress, say
@@ -18,7 +19,10 @@ from graphml.errors import NothingToDoError, UsageError, one_line
 def recommend(
     members: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[MEMBER]...", help="For whom; all members if nobody is named."),
+        typer.Argument(
+            metavar="[MEMBER]...",
+            help="For whom, of a graph card its pairs' sources; all if nobody is named.",
+        ),
     ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="Products for each member.")] = 20,
     bought: Annotated[
@@ -48,6 +52,7 @@ def recommend(
         bool, typer.Option("--reasons/--no-reasons", help="Whether to say why.")
     ] = True,
     model: ModelOption = None,
+    graph: GraphOption = None,
     store: options.StoreOption = None,
     as_of: options.AsOfOption = None,
     format_: options.FormatOption = None,
@@ -66,6 +71,20 @@ def recommend(
 
     chosen = chosen_format(format_, out)
     url = options.store_url(store)
+    if graph is not None:
+        options.refuse_options(
+            {"--write": write or None, "--store": store, "--as-of": as_of, "--blocked": blocked,
+             "--per-seller": per_seller, "--per-category": per_category,
+             "--no-bought": None if bought else True, "--no-reasons": None if with_reasons else True,
+             "--dry-run": dry_run or None},
+            f"is for a store, and {graph} is a graph card",
+            hint="--top N and --out FILE; what an owner has is never on its list, and no reason is given",
+        )  # fmt: skip
+        recommend_card(
+            graph, model or models_of(url, graph) / "recommend", members or [],
+            top=top, format_=chosen, out=out, quiet=quiet,
+        )  # fmt: skip
+        return
     rules = Rules(
         bought=bought, blocked=_ids(blocked), per_seller=per_seller, per_category=per_category
     )
@@ -84,8 +103,7 @@ def recommend(
         if not found:
             raise NothingToDoError("the rules leave nothing to recommend", hint="fewer rules")
         if publish:
-            with source.run("recommend", model=name, as_of=moment) as run:
-                run.write(found)
+            run = source.publish("recommend", [found], model=name, as_of=moment)
             say(f"published {len(found)} recommendations as run {run.run_id}", quiet=quiet)
     if write and dry_run:
         say(f"would publish {len(found)} recommendations", quiet=quiet)

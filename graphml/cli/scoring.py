@@ -55,9 +55,8 @@ def score_members(
         if embeddings is not None:
             network_of(asked).embed(scored.graph, "member", as_of=moment).write_parquet(embeddings)
         if publish:
-            with source.run("fraud", model=asked.name, as_of=moment) as run:
-                run.write(scores)
-                manifest = manifest.named(run.run_id)
+            run = source.publish("fraud", [scores], model=asked.name, as_of=moment)
+            manifest = manifest.named(run.run_id)
             say(f"published {len(scores.ids)} scores as run {run.run_id}", quiet=quiet)
         if not dry_run:
             keep_manifest(manifest, state_folder(url), quiet=quiet)

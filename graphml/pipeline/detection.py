@@ -104,9 +104,8 @@ def detect(
         watch=watch,
     )
     if write:
-        with store.run("rings", model=manifest.model, as_of=as_of) as run:
-            run.write(publishable)
-            manifest = manifest.named(run.run_id)
+        run = store.publish("rings", [publishable], model=manifest.model, as_of=as_of)
+        manifest = manifest.named(run.run_id)
     verdicts = verdicts_on(found, decisions)
     return Detection(
         rings=rings,

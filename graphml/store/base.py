@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
@@ -15,6 +15,7 @@ import polars as pl
 from graphml.errors import UsageError
 from graphml.results import Decision, Recommendation, Results, Ring, RunInfo
 from graphml.schema import MARKETPLACE, GraphSchema
+from graphml.store.history import content_of, run_before, unseen_runs
 from graphml.tables.frames import TABLES, Tables, empty, require_utc
 
 
@@ -78,6 +79,8 @@ class GraphStore(ABC):
 
     url: str
     schema: GraphSchema = MARKETPLACE
+    _open_for: timedelta | None = None
+    """After how long an open run was surely cut off; ``None`` where the listing tells by itself."""
 
     def write_tables(self, tables: Tables, *, strict: bool = False) -> Counts:
         """Add what is new in ``tables``; twice is the same as once.
@@ -165,13 +168,92 @@ class GraphStore(ABC):
 
         A block that raises publishes nothing and leaves the former run in view.
         """
-        run = self._open_run(kind, model, require_utc("as_of", as_of))
+        run = self._open_run(kind, model, require_utc("as_of", as_of), None)
         try:
             yield run
         except BaseException:
             self._abandon(run)
             raise
         self._publish(run)
+
+    def publish(
+        self, kind: str, results: Iterable[Results], *, model: str | None, as_of: datetime
+    ) -> RunInfo:
+        """Write results as a run of ``kind`` and put it in view, whole or not at all.
+
+        The same results as those in view change nothing, and their run is returned. A store that
+        can leaves a run open, unseen, when it fails (a lost connection, a deadlock, a killed
+        process): the same call again goes on where it ended.
+
+        Raises:
+            ValueError: ``as_of`` is naive.
+            StoreError: It cannot be written; nothing of it is in view.
+        """
+        parts, as_of = list(results), require_utc("as_of", as_of)
+        content = content_of(parts, model=model, as_of=as_of)
+        for run in self.runs():
+            if run.kind == kind and run.status == "published" and run.content == content:
+                return run
+        open_run = self._open_run(kind, model, as_of, content)
+        try:
+            for part in parts:
+                open_run.write(part)
+        except BaseException as error:
+            self._give_up(open_run, error)
+            raise
+        self._publish(open_run)
+        return next(run for run in self.runs() if run.run_id == open_run.run_id)
+
+    def rollback(self, kind: str, *, to: str | None = None) -> RunInfo:
+        """Put an older run of ``kind`` in view again; those published after it are withdrawn.
+
+        Args:
+            kind: rings, fraud, recommend, …
+            to: Its run_id; the one before the run in view if omitted.
+
+        Returns:
+            The run in view.
+
+        Raises:
+            UsageError: There is no such run, or none older.
+            StoreLockedError: Another run was published meanwhile.
+            StoreError: What it wrote is kept nowhere any more.
+        """
+        run, later = run_before(self.runs(), kind, to, url=self.url)
+        if later:
+            self._rollback(kind, run.run_id, withdrawn=[one.run_id for one in later])
+        return next(one for one in self.runs() if one.run_id == run.run_id)
+
+    def before(self, kind: str, *, to: str | None = None) -> RunInfo:
+        """Return the run that ``rollback`` would put in view, changing nothing.
+
+        Raises:
+            UsageError: As for ``rollback``.
+        """
+        return run_before(self.runs(), kind, to, url=self.url)[0]
+
+    def prune(self, *, keep: int, dry_run: bool = False) -> list[RunInfo]:
+        """Remove runs that readers do not see, and return them, the newest first.
+
+        Of each kind the run in view and the ``keep`` before it stay, and open ones that may still
+        be written; what failed, was cut off or withdrawn goes.
+
+        Args:
+            keep: At least 0; 1 or more for a rollback.
+            dry_run: Remove nothing.
+
+        Raises:
+            ValueError: ``keep`` is below 0.
+        """
+        if keep < 0:
+            raise ValueError(f"keep is at least 0, got {keep}")
+        gone = unseen_runs(self.runs(), keep=keep, cut_off=self._cut_off)
+        if gone and not dry_run:
+            self._prune([run.run_id for run in gone])
+        return gone
+
+    def _cut_off(self, run: RunInfo) -> bool:
+        return self._open_for is not None and run.started < datetime.now(UTC) - self._open_for
 
     @abstractmethod
     def summary(self) -> Summary:
@@ -219,13 +301,25 @@ class GraphStore(ABC):
     ) -> Tables: ...
 
     @abstractmethod
-    def _open_run(self, kind: str, model: str | None, as_of: datetime) -> Run: ...
+    def _open_run(
+        self, kind: str, model: str | None, as_of: datetime, content: str | None
+    ) -> Run: ...
 
     @abstractmethod
     def _publish(self, run: Run) -> None: ...
 
     @abstractmethod
     def _abandon(self, run: Run) -> None: ...
+
+    def _give_up(self, run: Run, error: BaseException) -> None:
+        """Leave a run that could not be written to its end; ``error`` says why."""
+        self._abandon(run)
+
+    @abstractmethod
+    def _rollback(self, kind: str, to: str, *, withdrawn: Sequence[str]) -> None: ...
+
+    @abstractmethod
+    def _prune(self, gone: Sequence[str]) -> None: ...
 
     def __enter__(self) -> Self:
         return self
@@ -237,18 +331,3 @@ class GraphStore(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def chosen_run(listed: Sequence[RunInfo], run_id: str | None, *, kind: str, url: str) -> str | None:
-    """Return the run to be read: the named one, else the one of a kind in view; ``None`` without any.
-
-    Raises:
-        UsageError: No run of that name was published.
-    """
-    ended = [run for run in listed if run.status in ("published", "superseded")]
-    if run_id is None:
-        chosen = [run.run_id for run in ended if run.kind == kind and run.status == "published"]
-        return chosen[0] if chosen else None
-    if run_id not in {run.run_id for run in ended}:
-        raise UsageError(f"no published run {run_id!r} in {url}", hint="graphml runs list")
-    return run_id

@@ -28,9 +28,10 @@ def connect(url: str, *, read_only: bool = False) -> GraphStore:
 
         return EmbeddedStore(url.removeprefix("embedded://"), read_only=read_only)
     if url.startswith(_NEO4J):
+        from graphml.store.archive import Archive
         from graphml.store.neo4j import Neo4jStore
 
-        return Neo4jStore(url, read_only=read_only)
+        return Neo4jStore(url, read_only=read_only, archive=Archive(state_folder(url) / "runs"))
     raise UsageError(
         f"{url!r} names no kind of store",
         hint=f"embedded://{url}"

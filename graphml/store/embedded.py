@@ -11,23 +11,24 @@ A folder::
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from graphml.errors import StorePermissionError
-from graphml.results import Decision, Recommendation, Ring, RunInfo
-from graphml.store.base import Counts, GraphStore, Run, Summary, chosen_run
+from graphml.results import Decision, Recommendation, Ring, RunInfo, time_text
+from graphml.store.base import Counts, GraphStore, Run, Summary
 from graphml.store.decisions import read_decisions, write_decision
 from graphml.store.files import clear_errors
+from graphml.store.history import chosen_run, overtaken
 from graphml.store.intake import look_at, take_in
-from graphml.store.lock import reading, writing
+from graphml.store.lock import nobody_reading, reading, writing
 from graphml.store.manifest import Generation, read_manifest, write_manifest
 from graphml.store.moments import visible
 from graphml.store.neighbors import neighborhood
@@ -37,6 +38,7 @@ from graphml.store.runs import (
     EmbeddedRun,
     begun_runs,
     published_runs,
+    remove_runs,
     stored_recommendations,
     stored_rings,
 )
@@ -118,17 +120,17 @@ class EmbeddedStore(GraphStore):
             reader = _Reader(self.folder, generation, as_of, None)
             return neighborhood(reader, self.schema, (node_type, key), hops, as_of, limit)
 
-    def _open_run(self, kind: str, model: str | None, as_of: datetime) -> EmbeddedRun:
+    def _open_run(
+        self, kind: str, model: str | None, as_of: datetime, content: str | None
+    ) -> EmbeddedRun:
         self._prepare()
-        return EmbeddedRun(self.folder, kind, model, as_of)
+        return EmbeddedRun(self.folder, kind, model, as_of, content)
 
     def _publish(self, run: Run) -> None:
         assert isinstance(run, EmbeddedRun)
         try:
             with self._writing() as generation:
-                listed = (*generation.runs, run.finish())
-                following = replace(generation, number=generation.number + 1, runs=listed)
-                write_manifest(self.folder, following)
+                self._list(generation, (*generation.runs, run.finish()))
         except BaseException:
             self._abandon(run)
             raise
@@ -140,6 +142,33 @@ class EmbeddedStore(GraphStore):
             run.fail()
         finally:
             run.close()
+
+    def _rollback(self, kind: str, to: str, *, withdrawn: Sequence[str]) -> None:
+        now = time_text(datetime.now(UTC))
+        with self._writing() as generation:
+            in_view = [
+                r.run_id
+                for r in published_runs(generation.runs)
+                if r.kind == kind and r.status == "published"
+            ]
+            if in_view != [*withdrawn[:1]]:
+                raise overtaken(self.url, kind)
+            listed = tuple(
+                {**run, "withdrawn": now} if run["run_id"] in withdrawn else run
+                for run in generation.runs
+            )
+            self._list(generation, listed)
+
+    def _prune(self, gone: Sequence[str]) -> None:
+        with self._writing() as generation:
+            self._list(generation, tuple(r for r in generation.runs if r["run_id"] not in gone))
+            with nobody_reading(self.folder) as alone:
+                # While anybody reads they stay, as runs that failed, for the next time.
+                remove_runs(self.folder, gone if alone else ())
+
+    def _list(self, generation: Generation, listed: tuple[dict[str, Any], ...]) -> None:
+        following = replace(generation, number=generation.number + 1, runs=listed)
+        write_manifest(self.folder, following)
 
     def runs(self) -> list[RunInfo]:
         """Return all runs, the newest first."""

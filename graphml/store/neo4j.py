@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import polars as pl
 from neo4j.time import Date, DateTime, Time
 
+from graphml.errors import StoreConnectionError, StoreError
 from graphml.results import Decision, Recommendation, Ring, RunInfo
+from graphml.store.archive import Archive
 from graphml.store.base import Counts, GraphStore, Run, Summary
 from graphml.store.neo4j_neighbors import read_neighborhood
 from graphml.store.neo4j_read import read_stored, read_summary, read_tables
+from graphml.store.neo4j_rollback import roll_back
 from graphml.store.neo4j_runs import (
     Neo4jRun,
     read_decisions,
@@ -19,7 +23,7 @@ from graphml.store.neo4j_runs import (
     read_runs,
     write_decision,
 )
-from graphml.store.neo4j_session import Connection
+from graphml.store.neo4j_session import Connection, fill
 from graphml.store.neo4j_write import prepare, preview_tables, write_tables
 from graphml.tables.frames import Tables, require_utc
 
@@ -41,13 +45,23 @@ class Neo4jStore(GraphStore):
     ``LinkRecord``); and each pair that events tie has one relationship a kind (``USES``, ``BUYS``,
     …) with ``first``, ``last`` and the number of ``events``.
 
+    Args:
+        url: ``bolt://…`` or ``neo4j://…``, or one of their forms with TLS.
+        read_only: Never create or change anything there.
+        archive: Where scores of runs are kept, for rollbacks by more than one run.
+
     Raises:
         StoreConnectionError: Nothing answers there.
         StorePermissionError: It answers, but not to this user.
         StoreVersionError: Another version of graphml wrote it.
     """
 
-    def __init__(self, url: str, *, read_only: bool = False) -> None:
+    _open_for = timedelta(days=1)
+
+    def __init__(
+        self, url: str, *, read_only: bool = False, archive: Archive | None = None
+    ) -> None:
+        self._archive = archive
         self._connection = Connection(url, read_only=read_only)
         self.url = self._connection.url
         self.read_only = read_only
@@ -81,21 +95,41 @@ class Neo4jStore(GraphStore):
         native = [{name: _native(value) for name, value in row.items()} for row in rows]
         return pl.DataFrame(native, infer_schema_length=None)
 
-    def _open_run(self, kind: str, model: str | None, as_of: datetime) -> Neo4jRun:
+    def _open_run(
+        self, kind: str, model: str | None, as_of: datetime, content: str | None
+    ) -> Neo4jRun:
         self._prepare()
-        return Neo4jRun(self._connection, kind, model, as_of)
+        return Neo4jRun(self._connection, kind, model, as_of, content, self._archive)
 
     def _publish(self, run: Run) -> None:
         assert isinstance(run, Neo4jRun)
         try:
             run.publish()
-        except BaseException:
-            self._abandon(run)
+        except BaseException as error:
+            self._give_up(run, error)
             raise
+
+    def _give_up(self, run: Run, error: BaseException) -> None:
+        assert isinstance(run, Neo4jRun)
+        # It may be in view by now, and nobody heard of it; or the same content goes on with it.
+        goes_on = isinstance(error, StoreError) and run.resumable
+        if not (goes_on or isinstance(error, StoreConnectionError)):
+            self._abandon(run)
 
     def _abandon(self, run: Run) -> None:
         assert isinstance(run, Neo4jRun)
         run.fail()
+
+    def _rollback(self, kind: str, to: str, *, withdrawn: Sequence[str]) -> None:
+        self._prepare()
+        roll_back(self._connection, self._archive, kind, to, withdrawn=withdrawn)
+
+    def _prune(self, gone: Sequence[str]) -> None:
+        self._prepare()
+        self._connection.run(fill("remove_found"), runs=[*gone])
+        self._connection.write((fill("remove_runs"), {"runs": [*gone]}))
+        if self._archive is not None:
+            self._archive.remove(gone)
 
     def runs(self) -> list[RunInfo]:
         """Return all runs, the newest first."""

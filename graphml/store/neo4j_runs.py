@@ -9,58 +9,73 @@ import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
-from typing import Any, Literal
+from typing import Any
 
-from graphml.errors import StoreLockedError, UsageError
+from graphml.errors import UsageError
 from graphml.results import (
     Decision,
     Recommendation,
     Results,
     Ring,
     RunInfo,
+    RunStatus,
     Scores,
     parse_time,
     time_text,
 )
-from graphml.store.base import chosen_run
-from graphml.store.neo4j_session import Connection, fill
+from graphml.store.archive import Archive
+from graphml.store.history import chosen_run
+from graphml.store.neo4j_ledger import SCORES_AT_ONCE, Slot, take_slot, taken, write_batch
+from graphml.store.neo4j_session import Connection, fill, rows_of
 
 _RINGS_AT_ONCE = 1_000
-_SCORES_AT_ONCE = 10_000
 _LISTS_AT_ONCE = 1_000
 _NAME = re.compile(r"[a-z][a-z_]*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-Slot = Literal["a", "b"]
-
 
 class Neo4jRun:
-    """An open run: readers see none of it before it is published."""
+    """An open run: readers see none of it before it is published.
+
+    It is written in batches. Each is one transaction, which counts it on the run's node too: a
+    batch whose end nobody heard of is looked up and not written twice, and a run of the same
+    content that was cut off goes on where its count ends.
+
+    Attributes:
+        run_id: Its name.
+        resumable: Whether all that it is to hold was known when it began.
+    """
 
     def __init__(
-        self, connection: Connection, kind: str, model: str | None, as_of: datetime
+        self,
+        connection: Connection,
+        kind: str,
+        model: str | None,
+        as_of: datetime,
+        content: str | None,
+        archive: Archive | None,
     ) -> None:
         if not _NAME.fullmatch(kind):
             raise UsageError(f"no kind of run {kind!r}", hint="lower-case letters, as rings")
         started = datetime.now(UTC)
-        self.run_id = f"{kind}-{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         self._connection = connection
+        self._archive = archive
         self._kind = kind
-        self._rings = 0
+        self.resumable = content is not None
+        self._batch = self._rings = 0
         self._slot: Slot | None = None
-        connection.write(
-            (
-                fill("open_run"),
-                {
-                    "run_id": self.run_id,
-                    "kind": kind,
-                    "model": model,
-                    "as_of": time_text(as_of),
-                    "started": time_text(started),
-                },
-            )
-        )
+        self._scores: list[Scores] = []
+        parameters = {
+            "run_id": f"{kind}-{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+            "kind": kind,
+            "model": model,
+            "as_of": time_text(as_of),
+            "started": time_text(started),
+            "content": content,
+        }
+        work = fill("open_run"), parameters
+        self.run_id: str = connection.once(lambda t: rows_of(t, work))[0]["run_id"]
 
     def write(self, results: Results) -> None:
         """Add results to the run: rings and lists as nodes, scores as a property of their members.
@@ -78,15 +93,14 @@ class Neo4jRun:
     def _write_rings(self, rings: Sequence[Ring]) -> None:
         for batch in _batches(rings, _RINGS_AT_ONCE):
             rows = [_ring_row(self._rings + i, ring) for i, ring in enumerate(batch)]
-            self._connection.write((fill("write_rings"), {"run_id": self.run_id, "rows": rows}))
+            self._write_batch("write_rings", rows)
             self._rings += len(rows)
 
     def _write_lists(self, recommendations: Sequence[Recommendation]) -> None:
         by_member = sorted(recommendations, key=lambda one: (one.member_id, one.rank))
         lists = (list(own) for _, own in groupby(by_member, key=lambda one: one.member_id))
         for batch in _batches(lists, _LISTS_AT_ONCE):
-            parameters = {"run_id": self.run_id, "rows": [_list_row(own) for own in batch]}
-            self._connection.write((fill("write_lists"), parameters))
+            self._write_batch("write_lists", [_list_row(own) for own in batch])
 
     def _write_scores(self, scores: Scores) -> None:
         if scores.unit != "member" or self._kind != "fraud":
@@ -95,36 +109,36 @@ class Neo4jRun:
                 hint="write scores of members in a run of kind fraud, or use an embedded store",
             )
         if self._slot is None:
-            self._slot = self._take_slot()
-        text = fill(f"write_fraud_slot_{self._slot}")
-        for rows in _batches(zip(scores.ids, scores.values, strict=True), _SCORES_AT_ONCE):
-            parameters = {**self._named(), "rows": [list(row) for row in rows]}
-            self._require_slot(self._connection.write((text, parameters)))
+            self._slot = take_slot(self._connection, self._kind, self.run_id)
+        for rows in _batches(zip(scores.ids, scores.values, strict=True), SCORES_AT_ONCE):
+            self._write_batch(f"write_fraud_slot_{self._slot}", [list(row) for row in rows])
+        self._scores.append(scores)
 
-    def _take_slot(self) -> Slot:
-        slot: Slot = self._connection.write((fill("take_slot"), self._named()))[0]["slot"]
-        self._connection.run(fill(f"clear_fraud_slot_{slot}"))
-        return slot
+    def _write_batch(self, statement: str, rows: list[Any]) -> None:
+        work = fill(statement), {"run_id": self.run_id, "batch": self._batch, "rows": rows}
+        write_batch(
+            self._connection, work, self._kind, batch=self._batch, slot=self._slot is not None
+        )
+        self._batch += 1
 
     def publish(self) -> None:
-        """Put the run in view, in one small transaction."""
-        parameters = {**self._named(), "finished": _now(), "slot": self._slot}
-        self._require_slot(self._connection.write((fill("publish_run"), parameters)))
+        """Put the run in view, in one small transaction; what it scored is kept as Parquet before.
+
+        Raises:
+            StoreLockedError: Another run writes scores of the kind, or this one was given up.
+        """
+        if self._scores and self._archive is not None:
+            self._archive.keep(self.run_id, self._scores)
+        named = {"run_id": self.run_id, "kind": self._kind}
+        work = fill("publish_run"), {**named, "finished": _now(), "slot": self._slot}
+        if self._connection.once(lambda t: rows_of(t, work))[0]["slots"] != 1:
+            raise taken(self.run_id, self._kind)
 
     def fail(self) -> None:
         """Mark the run as given up, and remove its rings; the former run stays in view."""
-        parameters = {"run_id": self.run_id, "finished": _now()}
-        self._connection.write((fill("fail_run"), parameters))
-
-    def _named(self) -> dict[str, Any]:
-        return {"run_id": self.run_id, "kind": self._kind}
-
-    def _require_slot(self, rows: list[dict[str, Any]]) -> None:
-        if rows[0]["slots"] != 1:
-            raise StoreLockedError(
-                f"run {self.run_id}: another run writes scores of kind {self._kind}",
-                hint="let that run finish, then start this one again",
-            )
+        work = fill("fail_run"), {"run_id": self.run_id, "finished": _now()}
+        if self._connection.write(work)[0]["failed"]:
+            self._connection.run(fill("remove_found"), runs=[self.run_id])
 
 
 def read_runs(connection: Connection) -> list[RunInfo]:
@@ -133,9 +147,11 @@ def read_runs(connection: Connection) -> list[RunInfo]:
 
 
 def _info(row: dict[str, Any]) -> RunInfo:
-    status: Literal["open", "published", "superseded", "failed"] = "superseded"
+    status: RunStatus = "superseded"
     if row["failed"]:
         status = "failed"
+    elif row["withdrawn"]:
+        status = "withdrawn"
     elif row["finished"] is None:
         status = "open"
     elif row["in_view"]:
@@ -149,6 +165,7 @@ def _info(row: dict[str, Any]) -> RunInfo:
         finished=None if row["finished"] is None else parse_time(row["finished"]),
         status=status,
         counts={name: row[name] for name in ("rings", "scores", "recommendations") if row[name]},
+        content=row["content"],
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from neo4j import READ_ACCESS, WRITE_ACCESS, Driver, GraphDatabase, ManagedTransaction, Session
@@ -19,6 +19,7 @@ from neo4j.exceptions import (
     ConfigurationError,
     DriverError,
     Forbidden,
+    IncompleteCommit,
     Neo4jError,
     ServiceUnavailable,
     SessionExpired,
@@ -37,7 +38,11 @@ from graphml.store.cypher import statement
 Work = tuple[str, Mapping[str, Any]]
 """A statement and its parameters."""
 
+Result = TypeVar("Result")
+
 _TIMEOUT = 5.0
+_AGAIN = 5
+"""How often a transaction is tried of which the end is not known."""
 _REFUSED = ("Statement.AccessMode", "Security.", "WriteOnReadOnlyAccessDatabase")
 
 
@@ -122,19 +127,36 @@ class Connection:
     def read(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
         """Return the rows of one reading statement."""
         with self._told(), self.session(READ_ACCESS) as session:
-            return session.execute_read(_rows, (text, parameters))
+            return session.execute_read(rows_of, (text, parameters))
 
     def write(self, *works: Work) -> list[dict[str, Any]]:
         """Run ``works`` in one transaction; return the rows of the last."""
         self.require_writable()
         with self._told(), self.session(WRITE_ACCESS) as session:
-            return session.execute_write(_rows, *works)
+            return session.execute_write(rows_of, *works)
 
-    def run(self, text: str) -> None:
+    def once(self, work: Callable[[ManagedTransaction], Result]) -> Result:
+        """Return what ``work`` does in one transaction, again where nobody knows whether it ended.
+
+        A connection may be lost between a commit and the word of it. So ``work`` must look first
+        whether it was done.
+        """
+        self.require_writable()
+        with self._told():
+            for left in reversed(range(_AGAIN)):
+                try:
+                    with self.session(WRITE_ACCESS) as session:
+                        return session.execute_write(work)
+                except IncompleteCommit:
+                    if not left:
+                        raise
+        raise AssertionError("no attempt was made")
+
+    def run(self, text: str, **parameters: Any) -> None:
         """Run a statement in a transaction of its own making: constraints, cuts into pieces."""
         self.require_writable()
         with self._told(), self.session(WRITE_ACCESS) as session:
-            session.run(text).consume()
+            session.run(text, parameters).consume()
 
     def write_side_by_side(self, sides: Sequence[Iterable[Work]]) -> None:
         """Run each of ``sides`` in a session of its own, one transaction a work, all at once.
@@ -151,7 +173,7 @@ class Connection:
                     for work in works:
                         if stop.is_set():
                             return
-                        session.execute_write(_rows, work)
+                        session.execute_write(rows_of, work)
             except BaseException:
                 stop.set()
                 raise
@@ -199,7 +221,8 @@ class Connection:
             raise _translated(self.url, error) from error
 
 
-def _rows(transaction: ManagedTransaction, *works: Work) -> list[dict[str, Any]]:
+def rows_of(transaction: ManagedTransaction, *works: Work) -> list[dict[str, Any]]:
+    """Run ``works`` within a transaction; return the rows of the last."""
     rows: list[dict[str, Any]] = []
     for text, parameters in works:
         rows = transaction.run(text, dict(parameters)).data()

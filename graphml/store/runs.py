@@ -6,11 +6,12 @@ import fcntl
 import json
 import re
 import secrets
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 import polars as pl
 
@@ -20,6 +21,7 @@ from graphml.results import (
     Results,
     Ring,
     RunInfo,
+    RunStatus,
     Scores,
     parse_time,
     time_text,
@@ -37,8 +39,6 @@ _LINES: Mapping[str, type[Ring | Recommendation]] = {
 _ALIVE = "lock"
 _NAME = re.compile(r"[a-z][a-z_]*")
 
-RunStatus = Literal["open", "published", "superseded", "failed"]
-
 
 class EmbeddedRun:
     """An open run: writes into its own folder, which nobody reads before it is published.
@@ -46,7 +46,9 @@ class EmbeddedRun:
     A lock held on one of its files tells the listing that the run's process lives.
     """
 
-    def __init__(self, store: Path, kind: str, model: str | None, as_of: datetime) -> None:
+    def __init__(
+        self, store: Path, kind: str, model: str | None, as_of: datetime, content: str | None
+    ) -> None:
         if not _NAME.fullmatch(kind):
             raise UsageError(f"no kind of run {kind!r}", hint="lower-case letters, as rings")
         started = datetime.now(UTC)
@@ -60,6 +62,7 @@ class EmbeddedRun:
             "model": model,
             "as_of": time_text(as_of),
             "started": time_text(started),
+            "content": content,
         }
         with clear_errors(store):
             self._folder.mkdir(parents=True)
@@ -146,11 +149,20 @@ def begun_runs(store: Path) -> list[RunInfo]:
 
 def published_runs(listed: Sequence[Mapping[str, Any]]) -> list[RunInfo]:
     """Return the runs that a manifest lists; the last of each kind is the one in view."""
-    in_view = {run["kind"]: run["run_id"] for run in listed}
-    return [
-        _info(run, "published" if in_view[run["kind"]] == run["run_id"] else "superseded")
-        for run in listed
-    ]
+    in_view = {run["kind"]: run["run_id"] for run in listed if not run.get("withdrawn")}
+
+    def status(run: Mapping[str, Any]) -> RunStatus:
+        if run.get("withdrawn"):
+            return "withdrawn"
+        return "published" if in_view[run["kind"]] == run["run_id"] else "superseded"
+
+    return [_info(run, status(run)) for run in listed]
+
+
+def remove_runs(store: Path, gone: Sequence[str]) -> None:
+    """Remove the folders of runs that no manifest lists any more."""
+    for run_id in gone:
+        shutil.rmtree(store / RUNS / run_id, ignore_errors=True)
 
 
 def stored_rings(store: Path, run_id: str) -> list[Ring]:
@@ -196,4 +208,5 @@ def _info(content: Mapping[str, Any], status: RunStatus) -> RunInfo:
         finished=None if finished is None else parse_time(finished),
         status=status,
         counts=content["counts"],
+        content=content.get("content"),
     )

@@ -350,7 +350,7 @@ def test_a_store_opened_to_be_read_creates_nothing(neo4j_url: str) -> None:
         with pytest.raises(StorePermissionError, match="opened to be read only"):
             store.write_tables(FIRST)
         with pytest.raises(StorePermissionError, match="opened to be read only"):
-            store._open_run("rings", None, START)
+            store._open_run("rings", None, START, None)
         assert graph(store) == []
 
 
