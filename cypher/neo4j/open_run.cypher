@@ -10,5 +10,5 @@ WITH begun ORDER BY begun.started LIMIT 1
 WITH coalesce(begun.run_id, $run_id) AS run_id
 MERGE (run:GraphmlRun {run_id: run_id})
 ON CREATE SET run.kind = $kind, run.model = $model, run.as_of = $as_of, run.started = $started,
-  run.content = $content, run.rings = 0, run.scores = 0, run.batches = 0, run.failed = false
+  run.content = $content, run.rings = 0, run.scores = 0, run.found = 0, run.batches = 0, run.failed = false
 RETURN run.run_id AS run_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from neo4j import ManagedTransaction
@@ -16,13 +17,35 @@ Slot = Literal["a", "b"]
 
 
 def take_slot(connection: Connection, kind: str, run_id: str) -> Slot:
-    """Return the slot of scores that readers do not look at, emptied, for whoever ``run_id`` names."""
+    """Return the slot of scores that readers do not look at, for whoever ``run_id`` names.
+
+    It holds what an older run left there: see ``empty_slot``.
+    """
     work = fill("take_slot"), {"run_id": run_id, "kind": kind}
-    found = connection.once(lambda t: rows_of(t, work))[0]
-    slot: Slot = found["slot"]
-    if not found["batches"]:
-        connection.run(fill(f"clear_fraud_slot_{slot}"))
+    slot: Slot = connection.once(lambda t: rows_of(t, work))[0]["slot"]
     return slot
+
+
+def empty_slot(
+    connection: Connection, kind: str, run_id: str, slot: Slot, *, but: Iterable[str]
+) -> None:
+    """Take out of a slot what others than ``but`` have there: an older run had scored them.
+
+    Most runs score whom the one before scored; then the counts say so, and nobody is looked up.
+
+    Raises:
+        StoreLockedError: Another run has taken the slot.
+    """
+    count = connection.read(fill(f"count_fraud_slot_{slot}"), run_id=run_id)[0]
+    if count["held"] == count["found"]:
+        return
+    kept = set(but)
+    held = (row["member_id"] for row in connection.read(fill(f"read_fraud_slot_{slot}")))
+    others = [name for name in held if name not in kept]
+    for start in range(0, len(others), SCORES_AT_ONCE):
+        parameters = {"run_id": run_id, "members": others[start : start + SCORES_AT_ONCE]}
+        work = fill(f"empty_fraud_slot_{slot}"), parameters
+        write_batch(connection, work, kind, batch=0, slot=True, ledger=False)
 
 
 def write_batch(

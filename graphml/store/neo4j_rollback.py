@@ -14,7 +14,14 @@ from graphml.errors import StoreError
 from graphml.results import time_text
 from graphml.store.archive import Archive
 from graphml.store.history import overtaken
-from graphml.store.neo4j_ledger import SCORES_AT_ONCE, Slot, take_slot, taken, write_batch
+from graphml.store.neo4j_ledger import (
+    SCORES_AT_ONCE,
+    Slot,
+    empty_slot,
+    take_slot,
+    taken,
+    write_batch,
+)
 from graphml.store.neo4j_session import Connection, fill, rows_of
 
 
@@ -78,7 +85,12 @@ def _restore_before(
     if before is not None and _kept(archive, before["run_id"]) is not None:
         _restore(connection, archive, own["kind"], before["run_id"])
     else:
-        _fill(connection, own["kind"], None, pl.DataFrame({"id": [], "score": []}))
+        _fill(
+            connection,
+            own["kind"],
+            None,
+            pl.DataFrame(schema={"id": pl.String, "score": pl.Float64}),
+        )
 
 
 def _restore(connection: Connection, archive: Archive | None, kind: str, run_id: str) -> Slot:
@@ -105,6 +117,7 @@ def _fill(connection: Connection, kind: str, run_id: str | None, scores: pl.Data
         work = text, {"run_id": token, "batch": batch, "rows": some}
         write_batch(connection, work, kind, batch=batch, slot=True, ledger=False)
         batch += 1
+    empty_slot(connection, kind, token, slot, but=scores["id"])
     parameters = {"kind": kind, "token": token, "slot": slot, "run_id": run_id}
     if connection.write((fill("fill_slot"), parameters))[0]["filled"] != 1:
         raise taken(token, kind)

@@ -25,7 +25,14 @@ from graphml.results import (
 )
 from graphml.store.archive import Archive
 from graphml.store.history import chosen_run
-from graphml.store.neo4j_ledger import SCORES_AT_ONCE, Slot, take_slot, taken, write_batch
+from graphml.store.neo4j_ledger import (
+    SCORES_AT_ONCE,
+    Slot,
+    empty_slot,
+    take_slot,
+    taken,
+    write_batch,
+)
 from graphml.store.neo4j_session import Connection, fill, rows_of
 
 _RINGS_AT_ONCE = 1_000
@@ -127,8 +134,11 @@ class Neo4jRun:
         Raises:
             StoreLockedError: Another run writes scores of the kind, or this one was given up.
         """
-        if self._scores and self._archive is not None:
-            self._archive.keep(self.run_id, self._scores)
+        if self._slot is not None:
+            own = (name for part in self._scores for name in part.ids)
+            empty_slot(self._connection, self._kind, self.run_id, self._slot, but=own)
+            if self._archive is not None:
+                self._archive.keep(self.run_id, self._scores)
         named = {"run_id": self.run_id, "kind": self._kind}
         work = fill("publish_run"), {**named, "finished": _now(), "slot": self._slot}
         if self._connection.once(lambda t: rows_of(t, work))[0]["slots"] != 1:
