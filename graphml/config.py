@@ -198,6 +198,8 @@ class RecommendConfig:
     """Members who are asked about at a moment, at most."""
     network: bool = False
     """Whether a graph network names products too; it counts only where it helps."""
+    segment: str | None = None
+    """Column of the members table, as a country: what sells in it is named to its members."""
     seed: int = 0
 
     def __post_init__(self) -> None:

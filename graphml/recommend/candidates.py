@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from graphml.recommend.covisits import LAGS, Baskets, following
-from graphml.recommend.fresh import fresh
+from graphml.recommend.fresh import by_segment, fresh
 from graphml.recommend.highest import highest
 from graphml.recommend.history import History
 from graphml.recommend.vectors import Vectors
@@ -23,6 +23,8 @@ Matrix = NDArray[np.float32]
 
 _BLOCK, _HELD = 1_024, 2**25
 """Members at once, at most; a network's scores of them and all products held at once."""
+_OF_SEGMENT = 200
+"""Products that a segment names."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -76,6 +78,7 @@ class Sources:
         *,
         neighbours: Any,
         vectors: Vectors | None = None,
+        segment: str | None = None,
     ) -> Sources:
         """Return the sources of a history.
 
@@ -83,6 +86,10 @@ class Sources:
             history: By one moment.
             neighbours: Products like each product, CSR float32 [products, products].
             vectors: Of the same moment, of all members who are to be asked about.
+            segment: Column of the members table by which those without a past are told apart.
+
+        Raises:
+            UsageError: The members table has no such column.
         """
         baskets = Baskets.of(history)
         faded = history.matrix(timedelta(days=90))
@@ -94,6 +101,8 @@ class Sources:
         }  # fmt: skip
         rows = {"own": faded, "together": last, "next": last, "later": last, "similar": faded}
         rows["new"], links["new"] = fresh(history)
+        if segment is not None:
+            rows["segment"], links["segment"] = by_segment(history, segment, each=_OF_SEGMENT)
         popular = {
             f"popular_{days}": np.asarray(history.matrix(timedelta(days=days)).sum(axis=0))
             .ravel()

@@ -94,7 +94,7 @@ def ask(
         rng = np.random.default_rng([config.seed, microseconds(moment)])
         who = np.sort(rng.choice(who, config.asked, replace=False))
         member, product = member[np.isin(member, who)], product[np.isin(member, who)]
-    shelf = shelf_of(then, who, without=without, network=network)
+    shelf = shelf_of(then, who, config, without=without, network=network)
     found, values = shelf.described(who, each=config.each)
     logger.info(
         "%s: %d members bought something in the %d days after, %d candidates",

@@ -1,4 +1,4 @@
-"""New products, for members who buy of their kind: what nobody has bought yet has no neighbours."""
+"""For those without a past: new products by their kind, new members by their segment."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
+from graphml.errors import UsageError, one_line
+from graphml.recommend.highest import highest
 from graphml.recommend.history import DAY, History
 from graphml.recommend.spectral import power, scaled
 
@@ -69,3 +71,38 @@ def fresh(history: History) -> tuple[Any, Any]:
         sells = (1 + np.log1p(sold[there])).astype(np.float32)
         of_kind.append(sparse.csr_matrix((sells, (code[there], there)), shape=(width, len(code))))
     return sparse.hstack(liked, "csr"), sparse.vstack(of_kind, "csr")
+
+
+def by_segment(history: History, column: str, *, each: int) -> tuple[Any, Any]:
+    """Return each member's segment, and what sells best in it: for who has bought nothing yet.
+
+    Sales of 30 days ago count half. A member whose segment is not known by the moment has none.
+
+    Args:
+        history: By one moment.
+        column: Of the members table, as known by then.
+        each: Products of a segment.
+
+    Returns:
+        CSR float32 [members, segments] and [segments, products].
+
+    Raises:
+        UsageError: The members table has no such column.
+    """
+    features = history.graph.nodes["member"].features
+    if column not in features.columns:
+        known = ", ".join(one_line(name, 40) for name in features.columns)
+        raise UsageError(
+            f"recommend.segment: the members table has no column {one_line(column, 60)!r}",
+            hint=f"it has {known or 'no columns'}",
+        )
+    code = (
+        features[column].cast(pl.String).rank("dense").fill_null(0).to_numpy().astype(np.int64) - 1
+    )
+    known_ones = np.flatnonzero(code >= 0)
+    shape = (len(code), int(code.max(initial=-1)) + 1)
+    ones = np.ones(len(known_ones), np.float32)
+    of = sparse.csr_matrix((ones, (known_ones, code[known_ones])), shape=shape)
+    sales = (of.T.tocsr() @ history.matrix(timedelta(days=30))).tocsr()
+    row, product, sold = highest(sales, each)
+    return of, sparse.csr_matrix((sold, (row, product)), shape=sales.shape)

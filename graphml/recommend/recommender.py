@@ -57,6 +57,7 @@ class Shelf:
         *,
         without: NDArray[np.bool_] | None = None,
         vectors: Vectors | None = None,
+        segment: str | None = None,
     ) -> Shelf:
         """Return what is known of a graph that ``Graph.until`` made.
 
@@ -64,12 +65,18 @@ class Shelf:
             graph: As of a moment.
             without: Members whose events do not count, bool [members].
             vectors: A network's, of the same moment and of all members who are to be asked about.
+            segment: Column of the members table by which those without a past are told apart.
+
+        Raises:
+            UsageError: The members table has no such column.
         """
         history = History.of(graph, without)
         return cls(
             history=history,
             known=Known.of(history),
-            sources=Sources.of(history, neighbours=similar(history), vectors=vectors),
+            sources=Sources.of(
+                history, neighbours=similar(history), vectors=vectors, segment=segment
+            ),
         )
 
     @property
@@ -85,21 +92,30 @@ class Shelf:
 
 
 def shelf_of(
-    graph: Graph, members: Ints, *, without: NDArray[np.bool_], network: GraphModel | None = None
+    graph: Graph,
+    members: Ints,
+    config: RecommendConfig,
+    *,
+    without: NDArray[np.bool_],
+    network: GraphModel | None = None,
 ) -> Shelf:
     """Return what a graph knows of some members by its moment, a network's vectors too.
 
     Args:
         graph: As of a moment.
         members: Who is to be asked about: dense ids, sorted, there by then.
+        config: Of the recommender.
         without: Members whose events do not count, bool [all members].
         network: Trained on purchases; ``None`` for none.
+
+    Raises:
+        UsageError: The members table has no column that the configuration names.
     """
     vectors = None
     if network is not None:
         assert graph.as_of is not None
         vectors = Vectors.of(network, graph, members, as_of=graph.as_of)
-    return Shelf.of(graph, without=without, vectors=vectors)
+    return Shelf.of(graph, without=without, vectors=vectors, segment=config.segment)
 
 
 # What is not learned: the order by one column, and what breaks its ties.
@@ -170,7 +186,7 @@ class Recommender:
             members: Who is to be asked about: dense ids, sorted.
             without: Members whose events do not count, bool [all members].
         """
-        return shelf_of(graph, members, without=without, network=self.network)
+        return shelf_of(graph, members, self.config, without=without, network=self.network)
 
     def scores(self, names: tuple[str, ...], values: Matrix) -> Floats:
         """Return the scores of described candidates, float64 [candidates]: higher comes first.

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphml.errors import UsageError
 from graphml.recommend import candidates as module
 from graphml.recommend.candidates import Sources
 from graphml.recommend.covisits import Baskets, following
 from graphml.recommend.history import DAY, History
 from graphml.recommend.similar import similar
-from tests.recommend.small import TALE, Act, acts, graph_of, numbers
+from tests.recommend.small import TALE, Act, acts, day, graph_of, numbers
 
 
 def sources_of(history):
@@ -206,3 +207,31 @@ def test_nobody_asked_and_nothing_sold():
     assert len(sources_of(only_seen).candidates(np.array([0, 1]), each=2).owner) == 0
     empty = History.of(graph_of([Act(2, None, 5.0, "login")]))
     assert len(sources_of(empty).candidates(np.array([0]), each=2).owner) == 0
+
+
+def test_who_has_no_past_is_named_what_sells_in_its_segment():
+    made = [
+        *(Act(m, p, 100.0 + m) for m in range(4) for p in (0, 1, 2)),  # sells everywhere but there
+        *(Act(4, p, 90.0) for p in (7, 8)), Act(5, 8, 110.0),
+        Act(6, None, 115.0, "login"), Act(7, None, 115.0, "login"),
+    ]  # fmt: skip
+    people = [
+        {"member_id": f"m-{n}", "country": "pt" if n in (4, 5, 6) else None if n == 7 else "kr"}
+        for n in range(8)
+    ]
+    late = {"member_id": "m-6", "country": "kr", "valid_from": day(119.5)}
+    for until, wanted in ((119.0, {8: 1, 7: 2}), (120.0, {0: 1, 1: 2, 2: 3})):
+        history = History.of(graph_of(made, until=until, members=[*people, late]))
+        sources = Sources.of(history, neighbours=similar(history), segment="country")
+        found = sources.candidates(np.array([6, 7]), each=3)
+        column, rank = (sources.columns.index(f"{kind}.segment") for kind in ("score", "rank"))
+        names = numbers(history.graph.nodes["product"])
+        told = {
+            (int(m), names[p]): row[rank] + 1
+            for m, p, row in zip(found.member, found.product, found.values, strict=True)
+            if row[column] > 0
+        }
+        assert told == {(6, product): place for product, place in wanted.items()}
+    with pytest.raises(UsageError, match="no column 'region'") as refused:
+        Sources.of(history, neighbours=similar(history), segment="region")
+    assert "country" in refused.value.hint
