@@ -30,6 +30,7 @@ from graphml.store.archive import Archive
 from graphml.store.cypher import statement
 from graphml.store.neo4j import Neo4jStore
 from graphml.store.neo4j_ties import TIES
+from graphml.store.neo4j_write import prepare
 from graphml.tables.frames import Tables, frame_schema
 from graphml.tables.synthetic import make_marketplace
 from tests.neo4j_server import empty, serve
@@ -224,7 +225,8 @@ def _scores(ids: list[str], values: list[float]) -> Scores:
 
 
 def _warm_up(driver: Driver, store: Neo4jStore, events: pl.DataFrame) -> None:
-    """Let the server compile what both sides ask of it."""
+    """Let the server compile what both sides ask of it, with the keys' indexes there."""
+    prepare(store._connection)
     naive_write(driver, events)
     for _ in range(_WARM):
         naive_read(driver)
