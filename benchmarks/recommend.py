@@ -23,7 +23,7 @@ from benchmarks.cards import folder_of, tables_of
 from benchmarks.common import Table, finish, parser, progress
 from benchmarks.gowalla_methods import ease, mean_interval
 from benchmarks.processes import peak_rss_mb
-from graphml.config import RecommendConfig
+from graphml.config import RecommendConfig, TrainConfig
 from graphml.graph.build import Graph, build_graph
 from graphml.graph.nodes import microseconds
 from graphml.pipeline.recommending import fit_network
@@ -123,7 +123,7 @@ def with_network(
     """Return the row of the ranker with a network as a source, its validation, and the seconds it took."""
     train, valid, test = moments
     start = time.perf_counter()
-    network = fit_network(tables, graph, min(train), config)
+    network = fit_network(tables, graph, min(train), config, TrainConfig(seed=config.seed))
     fitted = fit_recommender(graph, train, valid, config=config, digests={}, network=network)
     seconds = time.perf_counter() - start
     asked = ask(graph, test, config, network=network)

@@ -211,7 +211,7 @@ def empty(driver: Driver) -> None:
         # Implicit transactions only: the server cuts the work into pieces itself.
         session.run(
             "MATCH (n) WHERE NOT n:GraphmlTestDatabase "
-            "CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
+            "CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 1000 ROWS"
         ).consume()
 
 

@@ -18,12 +18,14 @@ def train_lists(
     from graphml.pipeline.recommending import train_recommender
     from graphml.recommend.fitting import moments_of
 
-    config = options.settings().recommend
+    config, network = options.settings().recommend, options.settings().train
     if seed is not None:
-        config = replace(config, seed=seed)
+        config, network = replace(config, seed=seed), replace(network, seed=seed)
     trained = train_at_moments(
         url,
-        lambda source, moment: train_recommender(source, config, as_of=moment, folder=folder),
+        lambda source, moment: train_recommender(
+            source, config, as_of=moment, folder=folder, network=network
+        ),
         lambda graph, moment: moments_of(graph.until(moment), config),
         folder=folder, as_of=as_of, dry_run=dry_run, quiet=quiet,
     )  # fmt: skip

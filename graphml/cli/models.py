@@ -40,6 +40,8 @@ from graphml.cli.propensity import PROPENSITY, score_behaviour, train_behaviour
 from graphml.cli.scoring import score_members
 from graphml.errors import UsageError
 
+_EXPLAINED = 20
+
 
 def train(
     what: KindArgument,
@@ -188,9 +190,17 @@ def score(
         ),
     ] = None,
     capacity: CapacityOption = None,
-    reasons: Annotated[int, typer.Option("--reasons", min=0, help="Explain the N riskiest.")] = 20,
+    reasons: Annotated[
+        int, typer.Option("--reasons", min=0, help="Explain the N riskiest.")
+    ] = _EXPLAINED,
     top: Annotated[
-        int | None, typer.Option("--top", min=1, help="Only the N riskiest.", show_default=False)
+        int | None,
+        typer.Option(
+            "--top",
+            min=1,
+            help="Only the N riskiest; the N likeliest of each target.",
+            show_default=False,
+        ),
     ] = None,
     write: Annotated[
         bool, typer.Option("--write", help="Publish the scores in the store as a run.")
@@ -223,7 +233,7 @@ def score(
     if what == PROPENSITY:
         options.refuse_options(
             {"--capacity": capacity, "--write": write or None, "--embeddings": embeddings,
-             "--device": device},
+             "--device": device, "--reasons": None if reasons == _EXPLAINED else reasons},
             "is not for propensity",
             hint="--out FILE keeps the scores",
         )  # fmt: skip

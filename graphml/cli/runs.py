@@ -12,6 +12,7 @@ from graphml.cli.output import chosen_format, emit
 from graphml.cli.progress import progress, say
 from graphml.errors import NothingToDoError, UsageError
 from graphml.results import time_text
+from graphml.store.history import run_before
 
 if TYPE_CHECKING:
     from graphml.results import RunInfo
@@ -72,7 +73,7 @@ def runs(
     changes = action in ("rollback", "prune") and not dry_run
     with progress(quiet=quiet), connect(options.store_url(store), read_only=not changes) as target:
         if action == "show":
-            _show(target, str(name), format_=chosen, out=out)
+            _show(target, str(name), format_=chosen, out=out, quiet=quiet)
             return
         if action == "list":
             found = _listed(target, name)
@@ -116,16 +117,24 @@ def _listed(store: GraphStore, kind: str | None) -> list[RunInfo]:
 def _rolled_back(
     store: GraphStore, kind: str, to: str | None, *, dry_run: bool, quiet: bool
 ) -> RunInfo:
+    before = {run.run_id for run in store.runs() if run.status == "withdrawn"}
     if dry_run:
-        run = store.before(kind, to=to)
+        run, later = run_before(store.runs(), kind, to, url=store.url)
+        gone = [one.run_id for one in later]
         say(f"would put run {run.run_id} in view", quiet=quiet)
-        return run
-    run = store.rollback(kind, to=to)
-    say(f"run {run.run_id} is in view", quiet=quiet)
+    else:
+        run = store.rollback(kind, to=to)
+        gone = [
+            r.run_id for r in store.runs() if r.status == "withdrawn" and r.run_id not in before
+        ]
+        say(f"run {run.run_id} is in view", quiet=quiet)
+    if gone:
+        told = "would be withdrawn" if dry_run else "withdrawn"
+        say(f"{told} for good, to be published again if wanted: {', '.join(gone)}", quiet=quiet)
     return run
 
 
-def _show(store: GraphStore, name: str, *, format_: str, out: Path | None) -> None:
+def _show(store: GraphStore, name: str, *, format_: str, out: Path | None, quiet: bool) -> None:
     """Print what a run holds: its rings or its lists; of scores how many there are."""
     run = next((run for run in store.runs() if run.run_id == name), None)
     if run is None:
@@ -134,8 +143,14 @@ def _show(store: GraphStore, name: str, *, format_: str, out: Path | None) -> No
     if run.status in ("published", "superseded"):
         row["rings"] = [ring.to_json() for ring in store.read_rings(name)]
         row["recommendations"] = [one.to_json() for one in store.read_recommendations(name)]
-    if format_ != "table":
+    elif run.status == "withdrawn":
+        say("it was withdrawn: what it held is not shown any more", quiet=quiet)
+    if format_ in ("json", "jsonl"):
         emit([row], columns=COLUMNS, format_=format_, out=out)
+        return
+    if format_ in ("csv", "parquet"):
+        parts = [{"run_id": run.run_id, **part} for name in _PARTS for part in row.get(name, ())]
+        emit(parts, columns=_OF_RINGS if row.get("rings") else _OF_LISTS, format_=format_, out=out)
         return
     lines = [{"what": key, "is": _text(value)} for key, value in row.items() if key not in _PARTS]
     for ring in row.get("rings", ()):
@@ -149,6 +164,20 @@ def _show(store: GraphStore, name: str, *, format_: str, out: Path | None) -> No
 
 
 _PARTS = ("rings", "recommendations")
+_OF_RINGS = {
+    "run": lambda row: row["run_id"],
+    "ring": lambda row: row["ring_id"],
+    "kind": lambda row: row["kind"],
+    "score": lambda row: row["score"],
+    "members": lambda row: " ".join(member["member_id"] for member in row["members"]),
+}
+_OF_LISTS = {
+    "run": lambda row: row["run_id"],
+    "member_id": lambda row: row["member_id"],
+    "rank": lambda row: row["rank"],
+    "product_id": lambda row: row["product_id"],
+    "score": lambda row: row["score"],
+}
 
 
 def _row(run: RunInfo) -> dict[str, Any]:

@@ -133,8 +133,8 @@ def recommend_pairs(card: Path, folder: Path, ids: Sequence[str], top: int) -> L
     Raises:
         GraphmlError: There is no model, the card is about other pairs, or has no such owner.
     """
-    model = PairRecommender.load(folder)
     pairs = _read(card)
+    model = PairRecommender.load(folder)
     _require_known(model, pairs)
     owners = pairs.owners
     if ids:
@@ -145,7 +145,14 @@ def recommend_pairs(card: Path, folder: Path, ids: Sequence[str], top: int) -> L
                 f"no {pairs.edge_type[0]} {one_line(strangers[0])} in {card}",
                 hint="an id as in the card's files",
             )
-    return model.top(owners, pairs.known, top), model.name
+    lists = model.top(owners, pairs.known, top)
+    without = owners.filter(~owners.is_in(lists["source"].implode()))
+    if len(without):
+        logger.warning(
+            "no list for %d of %d, as %s: they have every target",
+            len(without), len(owners), one_line(without[0], 60),
+        )  # fmt: skip
+    return lists, model.name
 
 
 def _read(card: Path) -> CardPairs:
@@ -227,7 +234,7 @@ def _report(model: PairRecommender, pairs: CardPairs) -> Report:
             row[f"ndcg_at_{k}"] = ndcg_at(ranks, owners, k=k)
             row[f"recall_at_{k}"] = recall_at(ranks, owners, k=k)
             row[f"map_at_{k}"] = map_at(ranks, owners, k=k)
-            row[f"mrr_at_{k}"] = mrr(np.where(ranks < k, ranks, _MISSED), owners)
+            row[f"mrr_at_{k}"] = round(mrr(np.where(ranks < k, ranks, _MISSED), owners), 9)
         ndcg = ndcg_by_owner(ranks, owners, k=_LIST)
         recall = np.bincount(owners, ranks < _LIST) / np.bincount(owners)
         first = ndcg if first is None else first

@@ -43,9 +43,16 @@ def is_recommender(folder: Path) -> bool:
 
 
 def train_recommender(
-    store: GraphStore, config: RecommendConfig, *, as_of: datetime, folder: Path
+    store: GraphStore,
+    config: RecommendConfig,
+    *,
+    as_of: datetime,
+    folder: Path,
+    network: TrainConfig | None = None,
 ) -> Trained[Recommender]:
     """Train a recommender on what a store held as of a moment; keep it in ``folder``.
+
+    ``network`` says how the network is trained that the configuration may ask for.
 
     The report is about the last horizon up to the moment, the choice about the one before it, and
     training knows what came before that.
@@ -61,10 +68,10 @@ def train_recommender(
     fitted = fit_recommender(graph, train, valid, config=config, digests=digests)
     tried = dict(fitted.chosen)
     if config.network:
-        network = fit_network(tables, graph, min(train), config)
-        other = fit_recommender(
-            graph, train, valid, config=config, digests=digests, network=network
+        made = fit_network(
+            tables, graph, min(train), config, network or TrainConfig(seed=config.seed)
         )
+        other = fit_recommender(graph, train, valid, config=config, digests=digests, network=made)
         tried |= other.chosen
         fitted = max(fitted, other, key=lambda one: max(one.chosen.values()))
     recommender = fitted.recommender
@@ -108,7 +115,11 @@ def evaluate_recommender(store: GraphStore, folder: Path, *, as_of: datetime) ->
 
 
 def fit_network(
-    tables: Tables, graph: Graph, moment: datetime, config: RecommendConfig
+    tables: Tables,
+    graph: Graph,
+    moment: datetime,
+    config: RecommendConfig,
+    network: TrainConfig,
 ) -> GraphModel:
     """Return a network of purchases by a moment, chosen by the last horizon before it.
 
@@ -117,7 +128,8 @@ def fit_network(
         graph: That may reach further.
         moment: The first that a ranker is to learn from: its candidates come after all that the
             network was told.
-        config: Horizon and seed.
+        config: Its horizon is what the network is chosen by.
+        network: How it is trained.
 
     Raises:
         NothingToDoError: Nothing was bought by then.
@@ -131,7 +143,7 @@ def fit_network(
     links = purchase_links(tables, until=moment)
     cut = moment - timedelta(days=config.horizon_days)
     train, valid = links.where(pl.col("known_at") <= cut), links.where(pl.col("as_of") >= cut)
-    return fit(graph.until(moment), train, valid, TrainConfig(seed=config.seed))
+    return fit(graph.until(moment), train, valid, network)
 
 
 def report_of(recommender: Recommender, asked: Asked, *, moment: datetime, seed: int) -> Report:

@@ -19,6 +19,7 @@ Ints = NDArray[np.int64]
 
 ATTRIBUTES = ("category", "brand", "seller_id")
 """Of products, where a schema has them."""
+_NO_SEGMENTS = ("signup_time", "valid_from", "opted_out")
 NEW = 28
 """Days for which a product is new, from its first event on."""
 
@@ -90,11 +91,12 @@ def by_segment(history: History, column: str, *, each: int) -> tuple[Any, Any]:
         UsageError: The members table has no such column.
     """
     features = history.graph.nodes["member"].features
-    if column not in features.columns:
-        known = ", ".join(one_line(name, 40) for name in features.columns)
+    told = [name for name in features.columns if name not in _NO_SEGMENTS]
+    if column not in told:
+        known = ", ".join(one_line(name, 40) for name in told)
         raise UsageError(
             f"recommend.segment: the members table has no column {one_line(column, 60)!r}",
-            hint=f"it has {known or 'no columns'}",
+            hint=f"it has {known}" if known else "a card's features are such columns",
         )
     code = (
         features[column].cast(pl.String).rank("dense").fill_null(0).to_numpy().astype(np.int64) - 1

@@ -113,10 +113,13 @@ class PairRecommender:
         Raises:
             UsageError: There is none, or it is damaged, or of another format.
         """
+        network = (folder / "model.json").is_file()
         absent = UsageError(
-            f"no recommender of pairs in {folder}",
-            hint="graphml train recommend --graph CARD, or name its folder",
-        )
+            f"{folder} holds a network, which makes no lists" if network
+            else f"no recommender of pairs in {folder}",
+            hint="graphml train recommend --graph CARD without --method network" if network
+            else "graphml train recommend --graph CARD, or name its folder",
+        )  # fmt: skip
         return read_saved(
             folder / CARD, lambda about: _read(folder, about), format_=FORMAT, absent=absent
         )

@@ -215,6 +215,7 @@ class GraphStore(ABC):
             The run in view.
 
         Raises:
+            NothingToDoError: No run of the kind is in view.
             UsageError: There is no such run, or none older.
             StoreLockedError: Another run was published meanwhile.
             StoreError: What it wrote is kept nowhere any more.
@@ -223,14 +224,6 @@ class GraphStore(ABC):
         if later:
             self._rollback(kind, run.run_id, withdrawn=[one.run_id for one in later])
         return next(one for one in self.runs() if one.run_id == run.run_id)
-
-    def before(self, kind: str, *, to: str | None = None) -> RunInfo:
-        """Return the run that ``rollback`` would put in view, changing nothing.
-
-        Raises:
-            UsageError: As for ``rollback``.
-        """
-        return run_before(self.runs(), kind, to, url=self.url)[0]
 
     def prune(self, *, keep: int, dry_run: bool = False) -> list[RunInfo]:
         """Remove runs that readers do not see, and return them, the newest first.

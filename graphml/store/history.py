@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from graphml.errors import StoreLockedError, UsageError
+from graphml.errors import NothingToDoError, StoreLockedError, UsageError
 from graphml.results import Results, RunInfo, Scores, time_text
 
 _ENDED = ("published", "superseded")
@@ -66,11 +66,12 @@ def run_before(
         url: Of the store, for what is said.
 
     Raises:
+        NothingToDoError: No run of the kind is in view.
         UsageError: There is no such run, or none older.
     """
     ended = _newest(run for run in listed if run.kind == kind and run.status in _ENDED)
     if not ended:
-        raise UsageError(f"no run of kind {kind!r} is in view", hint="graphml runs list")
+        raise NothingToDoError(f"no run of kind {kind!r} is in view", hint="graphml runs list")
     if to is None and len(ended) == 1:
         raise UsageError(
             f"{ended[0].run_id} is the first run of kind {kind!r}: there is none before it",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import re
 import secrets
 import shutil
@@ -37,6 +38,7 @@ _LINES: Mapping[str, type[Ring | Recommendation]] = {
 }
 """Results that are kept a line each, by what they are counted as."""
 _ALIVE = "lock"
+_log = logging.getLogger("graphml.store")
 _NAME = re.compile(r"[a-z][a-z_]*")
 
 
@@ -140,10 +142,11 @@ def begun_runs(store: Path) -> list[RunInfo]:
     for folder in sorted((store / RUNS).glob("*/")):
         status: RunStatus = "open" if _lives(folder / _ALIVE) else "failed"
         try:
-            content = json.loads((folder / _INFO).read_text(encoding="utf-8"))
+            infos.append(_info(json.loads((folder / _INFO).read_text(encoding="utf-8")), status))
         except FileNotFoundError:
             continue  # begun this very moment, or cut off in its first one
-        infos.append(_info(content, status))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            _log.warning("%s is damaged: its run is not listed; remove the folder", folder / _INFO)
     return infos
 
 

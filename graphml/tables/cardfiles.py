@@ -34,7 +34,7 @@ def locate(card: Card, file: CardFile, data: Path | None) -> tuple[Path, ...]:
         if not hits:
             raise SourceError(
                 f"{card.path.name}: the file {one_line(path)} is not there (looked in {base})",
-                hint="put it beside the card, or name its folder with --data or GRAPHML_DATA",
+                hint="put it beside the card, or name its folder in GRAPHML_DATA, or with --data where a command takes it",
             )
         found += hits
     return tuple(dict.fromkeys(found))

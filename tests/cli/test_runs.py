@@ -74,6 +74,8 @@ def test_the_same_detection_twice_is_one_run_and_going_back_gives_the_former(sho
     table = shop("runs", "show", old["run_id"], "--format", "table")
     assert old["run_id"] in table
     assert first
+    held = shop("runs", "show", old["run_id"], "--format", "csv").splitlines()
+    assert len(held) == 1 + old["counts"].get("rings", 0)
 
 
 def test_what_makes_no_sense_is_refused_in_one_line(shop) -> None:
@@ -82,7 +84,6 @@ def test_what_makes_no_sense_is_refused_in_one_line(shop) -> None:
         (("show",), "show which run?"),
         (("show", "rings-1"), "no run 'rings-1'"),
         (("rollback",), "rollback of which kind?"),
-        (("rollback", "rings"), "no run of kind 'rings' is in view"),
         (("list", "--to", "x"), "--to is for rollback"),
         (("list", "--keep", "2"), "--keep is for prune"),
         (("prune", "rings"), "prune is for runs of all kinds"),
@@ -90,6 +91,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(shop) -> None:
         told = shop("runs", *arguments, code=2)
         assert told.startswith(f"error: {said}"), told
         assert len(told.splitlines()) == 2
+    assert "no run of kind 'rings' is in view" in shop("runs", "rollback", "rings", code=5)
     assert "no runs of kind fraud" in shop("runs", "list", "fraud", code=5)
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from graphml.errors import UsageError
+from graphml.errors import NothingToDoError, UsageError
 from graphml.store.base import GraphStore
+from graphml.store.history import run_before
 
 from .rows import at, event, tables
 from .test_results import StopHere, listed, ring, scores
@@ -76,7 +77,7 @@ def test_going_back_puts_the_former_run_in_view(
     ]
     lists = store.publish("recommend", [listed("m-1", "p-1")], model=None, as_of=at(9))
     reader = reopen()
-    assert store.before("rings").run_id == runs[2].run_id
+    assert run_before(store.runs(), "rings", None, url="")[0].run_id == runs[2].run_id
     assert statuses(store)[runs[3].run_id] == "published"
     found = store.rollback("rings")
     assert (found.run_id, found.status) == (runs[2].run_id, "published")
@@ -101,7 +102,7 @@ def test_going_back_puts_the_former_run_in_view(
 
 def test_there_must_be_something_to_go_back_to(store: GraphStore) -> None:
     filled(store)
-    with pytest.raises(UsageError, match="no run of kind 'rings' is in view"):
+    with pytest.raises(NothingToDoError, match="no run of kind 'rings' is in view"):
         store.rollback("rings")
     only = store.publish("rings", [[ring("r-1", 0.5)]], model=None, as_of=at(5))
     other = store.publish("recommend", [listed("m-1", "p-1")], model=None, as_of=at(9))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from graphml.config import RecommendConfig
+from graphml.config import RecommendConfig, TrainConfig
 from graphml.errors import NothingToDoError, UsageError
 from graphml.graph.build import build_graph
 from graphml.pipeline import recommending
@@ -101,7 +101,7 @@ def trained():
     tables = shop(rhythm(60))
     graph = build_graph(tables).until(day(END))
     train, valid, test = moments_of(graph, CONFIG)
-    network = fit_network(tables, graph, min(train), CONFIG)
+    network = fit_network(tables, graph, min(train), CONFIG, TrainConfig(seed=CONFIG.seed))
     fitted = fit_recommender(graph, train, valid, config=CONFIG, digests={}, network=network)
     return tables, graph, (train, valid, test), network, fitted
 
@@ -115,11 +115,13 @@ def test_a_network_is_told_nothing_of_the_moments_that_a_ranker_learns_from(trai
     # What comes later changes no weight.
     later = [Act(n % 60, 39, END - 1 - n / 9) for n in range(99)]
     other = shop([*rhythm(60), *later])
-    again = fit_network(other, build_graph(other).until(day(END)), min(train), CONFIG)
+    again = fit_network(
+        other, build_graph(other).until(day(END)), min(train), CONFIG, TrainConfig(seed=CONFIG.seed)
+    )
     assert again.validation == network.validation
     assert [a["loss"] for a in again.history] == [b["loss"] for b in network.history]
     with pytest.raises((NothingToDoError, UsageError)):
-        fit_network(tables, graph, day(3.0), CONFIG)
+        fit_network(tables, graph, day(3.0), CONFIG, TrainConfig())
 
 
 def test_no_candidate_and_no_column_knows_what_comes_after_its_moment(trained):
