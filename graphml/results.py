@@ -300,6 +300,11 @@ class RunInfo:
     counts: Mapping[str, int]
     content: str | None = None
 
+    @property
+    def readable(self) -> bool:
+        """Whether it was published and not taken back: readers get it, by name or in view."""
+        return self.status in ("published", "superseded")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:

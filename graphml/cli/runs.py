@@ -117,20 +117,16 @@ def _listed(store: GraphStore, kind: str | None) -> list[RunInfo]:
 def _rolled_back(
     store: GraphStore, kind: str, to: str | None, *, dry_run: bool, quiet: bool
 ) -> RunInfo:
-    before = {run.run_id for run in store.runs() if run.status == "withdrawn"}
+    run, later = run_before(store.runs(), kind, to, url=store.url)
     if dry_run:
-        run, later = run_before(store.runs(), kind, to, url=store.url)
-        gone = [one.run_id for one in later]
         say(f"would put run {run.run_id} in view", quiet=quiet)
     else:
-        run = store.rollback(kind, to=to)
-        gone = [
-            r.run_id for r in store.runs() if r.status == "withdrawn" and r.run_id not in before
-        ]
+        run = store.rollback(kind, to=run.run_id)
         say(f"run {run.run_id} is in view", quiet=quiet)
-    if gone:
+    if later:
+        gone = ", ".join(one.run_id for one in later)
         told = "would be withdrawn" if dry_run else "withdrawn"
-        say(f"{told} for good, to be published again if wanted: {', '.join(gone)}", quiet=quiet)
+        say(f"{told} for good, to be published again if wanted: {gone}", quiet=quiet)
     return run
 
 
@@ -140,7 +136,7 @@ def _show(store: GraphStore, name: str, *, format_: str, out: Path | None, quiet
     if run is None:
         raise UsageError(f"no run {name!r} in {store.url}", hint="graphml runs list")
     row = _row(run)
-    if run.status in ("published", "superseded"):
+    if run.readable:
         row["rings"] = [ring.to_json() for ring in store.read_rings(name)]
         row["recommendations"] = [one.to_json() for one in store.read_recommendations(name)]
     elif run.status == "withdrawn":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ from graphml.fraud.evidence import Described, Describer
 from graphml.graph.build import Graph
 from graphml.graph.nodes import microseconds
 from graphml.results import Scores, parse_time, time_text
-from graphml.store.files import clear_errors, read_saved, replace_file
+from graphml.store.files import read_saved, write_saved
 from graphml.store.provenance import model_name
 from graphml.tables.frames import require_utc
 from graphml.tabular.calibration import Calibrator
@@ -157,8 +156,7 @@ class FraudDetector:
             "trees": self.trees.digest if self.trees else None,
             "parts": [n for n in ("trees", "network") if getattr(self, n) is not None],
         }
-        with clear_errors(folder):
-            replace_file(folder / CARD, json.dumps(about, indent=1).encode())
+        write_saved(folder / CARD, about)
 
     @classmethod
     def load(cls, folder: Path, *, device: str = "auto") -> FraudDetector:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from graphml.fraud.decisions import decide
 from graphml.fraud.order_columns import COLUMNS, EVERY, Floats, Ints, OrderColumns
 from graphml.graph.build import Graph
 from graphml.results import ScoreKind, time_text
-from graphml.store.files import clear_errors, read_saved, replace_file
+from graphml.store.files import clear_errors, read_saved, write_saved
 from graphml.store.provenance import digest
 from graphml.tables.frames import TIME, require_utc
 from graphml.tabular.aggregates import AGGREGATES, Features
@@ -206,7 +205,7 @@ class OrderModel:
             folder.mkdir(parents=True, exist_ok=True)
             for bar, model in self.trees.items():
                 model.save(folder / _trees_folder(bar, kept[bar]))
-            replace_file(folder / ORDERS, json.dumps(about, indent=1).encode("ascii"))
+            write_saved(folder / ORDERS, about)
             wanted = {_trees_folder(bar, digest) for bar, digest in kept.items()}
             for bar in BARS:
                 for old in folder.glob(_trees_folder(bar, "*")):

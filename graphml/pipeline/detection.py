@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("graphml.pipeline")
 
-_ENDED = ("published", "superseded")
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Detection:
@@ -143,9 +141,7 @@ def _risk(used: FraudDetector | None, graph: Graph, as_of: datetime) -> Scores |
 def _runs_by(store: GraphStore, as_of: datetime) -> list[RunInfo]:
     """Return the runs of rings by ``as_of``, the last first, whatever later moments brought."""
     known = [
-        run
-        for run in store.runs()
-        if run.kind == "rings" and run.status in _ENDED and run.as_of <= as_of
+        run for run in store.runs() if run.kind == "rings" and run.readable and run.as_of <= as_of
     ]
     return sorted(known, key=lambda run: (run.as_of, run.started), reverse=True)
 

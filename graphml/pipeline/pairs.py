@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from graphml.errors import UsageError, one_line
 from graphml.pipeline.keeping import Trained, keep
-from graphml.recommend.evaluation import LENGTHS
+from graphml.recommend.evaluation import LENGTHS, MISSED, at_length, mean_interval
 from graphml.recommend.filters import FilterConfig
 from graphml.recommend.pairs import CARD, METHODS, POPULAR, PairRecommender, fit_pairs, learned_from
 from graphml.results import Report
@@ -23,8 +23,7 @@ from graphml.tables.graphparser import read_graph_card
 from graphml.tables.graphsource import read_graph
 from graphml.tasks.pairs import ENDS, CardPairs, hold_out, ids_of, pairs_of, with_test
 from graphml.tasks.plain import EPOCH
-from graphml.training.bootstrap import interval
-from graphml.training.metrics import map_at, mrr, ndcg_at, ndcg_by_owner, recall_at
+from graphml.training.metrics import mrr, ndcg_at, ndcg_by_owner
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -33,8 +32,8 @@ Lists = tuple[pl.DataFrame, str]
 logger = logging.getLogger("graphml.pipeline")
 
 _LIST = max(LENGTHS)
-_CHOOSERS, _MISSED = 5_000, 1 << 40
-"""Owners by whose lists a method is chosen, at most; rank of what is on no list."""
+_CHOOSERS = 5_000
+"""Owners by whose lists a method is chosen, at most."""
 
 
 def is_timeless(card: Path) -> bool:
@@ -213,7 +212,7 @@ def _ranked(
     """Return the rank from 0 of each pair asked about and whose it is, and the lists' coverage."""
     lists = model.top(ids_of(asked["source"]), known, _LIST)
     found = asked.join(lists, on=ENDS, how="left")
-    ranks = (found["rank"] - 1).fill_null(_MISSED).to_numpy()
+    ranks = (found["rank"] - 1).fill_null(MISSED).to_numpy()
     owners = found["source"].rank("dense").cast(pl.Int64).to_numpy() - 1
     return ranks, owners, lists["target"].n_unique() / len(model.targets)
 
@@ -231,24 +230,17 @@ def _report(model: PairRecommender, pairs: CardPairs) -> Report:
         ranks, owners, coverage = _ranked(one, pairs.train, pairs.test)
         row: dict[str, Any] = {"method": method}
         for k in reversed(LENGTHS):
-            row[f"ndcg_at_{k}"] = ndcg_at(ranks, owners, k=k)
-            row[f"recall_at_{k}"] = recall_at(ranks, owners, k=k)
-            row[f"map_at_{k}"] = map_at(ranks, owners, k=k)
-            row[f"mrr_at_{k}"] = round(mrr(np.where(ranks < k, ranks, _MISSED), owners), 9)
+            row |= at_length(ranks, owners, k)
+            row[f"mrr_at_{k}"] = round(mrr(np.where(ranks < k, ranks, MISSED), owners), 9)
         ndcg = ndcg_by_owner(ranks, owners, k=_LIST)
         recall = np.bincount(owners, ranks < _LIST) / np.bincount(owners)
         first = ndcg if first is None else first
         row["above"] = float((first - ndcg).mean())
         told = {f"ndcg_at_{_LIST}": ndcg, f"recall_at_{_LIST}": recall, "above": first - ndcg}
         for name, values in told.items():
-            row[f"{name}_low"], row[f"{name}_high"] = _interval(values, model.seed)
+            row[f"{name}_low"], row[f"{name}_high"] = mean_interval(values, model.seed)
         rows.append({**row, "coverage": coverage, "members": len(ndcg)})
     return Report(
         task="recommend", model=model.name, rows=tuple(rows), labels=pairs.test.height,
         first=EPOCH, last=EPOCH, notes=pairs.notes,
     )  # fmt: skip
-
-
-def _interval(values: Floats, seed: int) -> tuple[float, float]:
-    owners = np.arange(len(values))
-    return interval(lambda some, _: float(values[some].mean()), owners, seed=seed)

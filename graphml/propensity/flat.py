@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from graphml.propensity.flat_columns import FlatColumn, columns_of, encoded
 from graphml.propensity.flat_folds import check_keys, cross_fitted, folds_of, share_of
 from graphml.propensity.flat_logistic import Logistic, fit_logistic
 from graphml.results import ScoreKind
-from graphml.store.files import clear_errors, read_saved, replace_file
+from graphml.store.files import clear_errors, read_saved, write_saved
 from graphml.store.provenance import content, digest
 from graphml.tabular.calibration import Calibrator, fit_calibrator
 from graphml.tabular.trees import TreeConfig, TreeModel
@@ -141,7 +140,7 @@ class FlatModel:
             folder.mkdir(parents=True, exist_ok=True)
             for trees in self.trees:
                 trees.save(folder / _trees_folder(trees.digest))
-            replace_file(folder / FLAT, json.dumps(about, indent=1).encode("ascii"))
+            write_saved(folder / FLAT, about)
             wanted = {_trees_folder(each) for each in kept}
             for old in folder.glob(_trees_folder("*")):
                 if old.name not in wanted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,7 +21,7 @@ from graphml.propensity import CARD
 from graphml.propensity.answers import CHURN, TARGETS, lately, there_by
 from graphml.propensity.recency import Recency
 from graphml.results import ScoreKind, parse_time, time_text
-from graphml.store.files import clear_errors, read_saved, replace_file
+from graphml.store.files import clear_errors, read_saved, write_saved
 from graphml.store.provenance import model_name
 from graphml.tables.frames import TIME, require_utc
 from graphml.tabular.aggregates import AsOf, Features
@@ -215,8 +214,7 @@ class PropensityModel:
             "chosen_until": time_text(self.chosen_until),
             "digests": dict(self.digests),
         }
-        with clear_errors(folder):
-            replace_file(folder / CARD, json.dumps(about, indent=1).encode())
+        write_saved(folder / CARD, about)
 
     @classmethod
     def load(cls, folder: Path) -> PropensityModel:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from graphml.tabular.aggregates import Features
-from graphml.tabular.logistic import logistic_weights
+from graphml.tabular.logistic import log_odds, logarithms, logistic_weights
 
 Floats = NDArray[np.float64]
 
@@ -30,8 +30,7 @@ class Recency:
 
     def log_odds(self, features: Features) -> Floats:
         """Return the log-odds of 1, float64 [rows]."""
-        result: Floats = _told(features) @ np.array(self.weights[:-1]) + self.weights[-1]
-        return result
+        return log_odds(_told(features), self.weights)
 
 
 def fit_recency(features: Features, y: ArrayLike) -> Recency:
@@ -45,6 +44,4 @@ def fit_recency(features: Features, y: ArrayLike) -> Recency:
 
 
 def _told(features: Features) -> Floats:
-    columns = [features[name].astype(np.float64) for name in COLUMNS]
-    filled = [np.nan_to_num(columns[0], nan=_NEVER), *(np.nan_to_num(c) for c in columns[1:])]
-    return np.log1p(np.maximum(np.column_stack(filled), 0))
+    return logarithms([features[name] for name in COLUMNS], (_NEVER, 0.0, 0.0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -21,11 +20,12 @@ from graphml.recommend.candidates import Candidates
 from graphml.recommend.chances_asked import KINDS, described, to_be_asked
 from graphml.recommend.recommender import Shelf
 from graphml.results import ScoreKind, parse_time, time_text
-from graphml.store.files import clear_errors, read_saved, replace_file
+from graphml.store.files import clear_errors, read_saved, write_saved
 from graphml.store.provenance import model_name
 from graphml.tables.frames import TIME, require_utc
 from graphml.tabular.calibration import Calibrator
 from graphml.tabular.flags import fraudulent, opted_out
+from graphml.tabular.logistic import log_odds, logarithms
 from graphml.tabular.trees import TreeModel
 
 Ints = NDArray[np.int64]
@@ -72,8 +72,7 @@ class PairTarget:
         """
         if (method or self.method) == TREES:
             return self.trees.predict(values, names=names)
-        result: Floats = bar_columns(names, values) @ np.array(self.bar[:-1]) + self.bar[-1]
-        return result
+        return log_odds(bar_columns(names, values), self.bar)
 
     def probability(
         self, names: tuple[str, ...], values: Matrix, method: str | None = None
@@ -200,8 +199,7 @@ class PairModel:
             "chosen_until": time_text(self.chosen_until),
             "digests": dict(self.digests),
         }
-        with clear_errors(folder):
-            replace_file(folder / CARD, json.dumps(about, indent=1).encode())
+        write_saved(folder / CARD, about)
 
     @classmethod
     def load(cls, folder: Path) -> PairModel:
@@ -225,11 +223,8 @@ def bar_columns(names: tuple[str, ...], values: Matrix) -> Floats:
     Days since the member bought the product, in how many baskets it did, and how much of the
     product was sold lately.
     """
-    columns = [
-        np.nan_to_num(values[:, names.index(name)].astype(np.float64), nan=missing)
-        for name, missing in _BAR.items()
-    ]
-    return np.log1p(np.maximum(np.column_stack(columns), 0))
+    columns = [values[:, names.index(name)] for name in _BAR]
+    return logarithms(columns, tuple(_BAR.values()))
 
 
 @dataclass(kw_only=True, slots=True)

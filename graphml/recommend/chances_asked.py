@@ -6,11 +6,10 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from graphml.config import PropensityConfig
@@ -18,6 +17,7 @@ from graphml.errors import NothingToDoError
 from graphml.graph.build import Graph
 from graphml.graph.nodes import microseconds
 from graphml.recommend.candidates import Candidates
+from graphml.recommend.history import done_after
 from graphml.recommend.recommender import Shelf
 from graphml.results import time_text
 from graphml.tabular.flags import fraudulent, opted_out
@@ -143,13 +143,7 @@ def ask(
 
 def _made(graph: Graph, kind: str, moment: datetime, days: int, who: Ints) -> Ints:
     """Return the keys of the pairs of which an event came within (moment, moment + days], each once."""
-    rows = graph.events.filter(
-        (pl.col("time") > moment)
-        & (pl.col("time") <= moment + timedelta(days=days))
-        & (pl.col("kind") == kind)
-    ).select("member", "product")
-    rows = rows.drop_nulls()
-    member, product = (rows[name].to_numpy().astype(np.int64) for name in ("member", "product"))
+    member, product = done_after(graph, kind, moment, days)
     asked = np.isin(member, who)
     return np.unique(member[asked] * len(graph.nodes["product"]) + product[asked])
 

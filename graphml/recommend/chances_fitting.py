@@ -20,8 +20,8 @@ from graphml.tabular.calibration import Calibrator, fit_calibrator
 from graphml.tabular.logistic import logistic_weights
 from graphml.tabular.reliability import expected_calibration_error
 from graphml.tabular.trees import TreeConfig, fit_trees
-from graphml.training.judging import beside, log_loss
-from graphml.training.metrics import average_precision
+from graphml.training.judging import beside
+from graphml.training.metrics import average_precision, log_loss
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

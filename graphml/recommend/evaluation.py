@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 LENGTHS = (5, 10, 20)
-_MISSED = 1 << 40
+MISSED = 1 << 40
 """Rank of what is on no list."""
 
 
@@ -50,7 +50,7 @@ def hits(asked: Asked, rank: Ints) -> tuple[Ints, Ints]:
     hit = np.flatnonzero(asked.bought)
     missed = asked.wanted - np.bincount(owner[hit], minlength=len(asked.wanted))
     owners = np.concatenate([owner[hit], np.repeat(np.arange(len(missed)), missed)])
-    ranks = np.concatenate([rank[hit], np.full(missed.sum(), _MISSED)])
+    ranks = np.concatenate([rank[hit], np.full(missed.sum(), MISSED)])
     return ranks, owners
 
 
@@ -73,7 +73,7 @@ def compare(asked: Asked, methods: Mapping[str, Floats], *, seed: int = 0) -> li
         methods: Scores of the candidates, by the method's name.
         seed: Of the bootstrap.
     """
-    members, rows = np.arange(len(asked.wanted)), []
+    rows = []
     first: Floats | None = None
     for name, scores in methods.items():
         rank = ranked(asked, scores)
@@ -82,23 +82,38 @@ def compare(asked: Asked, methods: Mapping[str, Floats], *, seed: int = 0) -> li
         first = ndcg if first is None else first
         row: dict[str, Any] = {"method": name}
         for k in reversed(LENGTHS):
-            row[f"ndcg_at_{k}"] = ndcg_at(ranks, owner, k=k)
-            row[f"recall_at_{k}"] = recall_at(ranks, owner, k=k)
-            row[f"map_at_{k}"] = map_at(ranks, owner, k=k)
+            row |= at_length(ranks, owner, k)
         row["mrr"] = mrr(ranks, owner)
-        bounds = _mean_interval(ndcg, members, seed)
+        bounds = mean_interval(ndcg, seed)
         row[f"ndcg_at_{LIST}_low"], row[f"ndcg_at_{LIST}_high"] = bounds
         apart = first - ndcg
         row["above"] = float(apart.mean())
-        row["above_low"], row["above_high"] = _mean_interval(apart, members, seed)
+        row["above_low"], row["above_high"] = mean_interval(apart, seed)
         row |= _variety(asked, np.flatnonzero(rank < LIST))
-        row["members"] = len(members)
+        row["members"] = len(asked.wanted)
         rows.append(row)
     return rows
 
 
-def _mean_interval(values: Floats, members: Ints, seed: int) -> tuple[float, float]:
-    return interval(lambda rows, _: float(values[rows].mean()), members, seed=seed)
+def at_length(ranks: Ints, owner: Ints, k: int) -> dict[str, float]:
+    """Return NDCG, recall and MAP of lists of ``k``, by their names in reports.
+
+    Args:
+        ranks: Of what was wanted, from 0; ``MISSED`` for what is on no list, int64 [wanted].
+        owner: Whose each is, int64 [wanted].
+        k: Length of the lists, at least 1.
+    """
+    return {
+        f"ndcg_at_{k}": ndcg_at(ranks, owner, k=k),
+        f"recall_at_{k}": recall_at(ranks, owner, k=k),
+        f"map_at_{k}": map_at(ranks, owner, k=k),
+    }
+
+
+def mean_interval(values: Floats, seed: int) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of the mean of one value an owner, float64 [owners]."""
+    owners = np.arange(len(values))
+    return interval(lambda some, _: float(values[some].mean()), owners, seed=seed)
 
 
 def _variety(asked: Asked, listed: Ints) -> dict[str, float]:

@@ -17,6 +17,7 @@ from graphml.errors import NothingToDoError, UsageError
 from graphml.graph.build import Graph
 from graphml.graph.nodes import microseconds
 from graphml.recommend.evaluation import ndcg_of
+from graphml.recommend.history import done_after
 from graphml.recommend.ranker import Asked, fit_ranker
 from graphml.recommend.recommender import (
     RANKER,
@@ -188,13 +189,6 @@ def bought_after(graph: Graph, then: Graph, moment: datetime, days: int) -> tupl
         moment: With a time zone.
         days: The horizon.
     """
-    rows = graph.events.filter(
-        (pl.col("time") > moment)
-        & (pl.col("time") <= moment + timedelta(days=days))
-        & (pl.col("kind") == "purchase")
-    )
-    pairs = rows.select("member", "product").drop_nulls().unique(maintain_order=True)
-    member = pairs["member"].to_numpy().astype(np.int64)
-    product = pairs["product"].to_numpy().astype(np.int64)
+    member, product = done_after(graph, "purchase", moment, days)
     there = then.nodes["member"].present[member] & then.nodes["product"].present[product]
     return member[there], product[there]

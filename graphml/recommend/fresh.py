@@ -30,12 +30,20 @@ def codes_of(history: History) -> dict[str, Ints]:
     −1 where it has none; only attributes that the schema has.
     """
     features = history.graph.nodes["product"].features
-    return {
-        name: features[name].cast(pl.String).rank("dense").fill_null(0).to_numpy().astype(np.int64)
-        - 1
-        for name in ATTRIBUTES
-        if name in features.columns
-    }
+    return {name: _codes(features[name]) for name in ATTRIBUTES if name in features.columns}
+
+
+def _codes(column: pl.Series) -> Ints:
+    """Return the place of each value among those that occur, −1 for none, int64 [rows]."""
+    return column.cast(pl.String).rank("dense").fill_null(0).to_numpy().astype(np.int64) - 1
+
+
+def _one_hot(code: Ints) -> Any:
+    """Return 1 where a row has a code, CSR float32 [rows, codes]."""
+    known = np.flatnonzero(code >= 0)
+    shape = (len(code), int(code.max(initial=-1)) + 1)
+    ones = np.ones(len(known), np.float32)
+    return sparse.csr_matrix((ones, (known, code[known])), shape=shape)
 
 
 def fresh(history: History) -> tuple[Any, Any]:
@@ -57,20 +65,18 @@ def fresh(history: History) -> tuple[Any, Any]:
     first = history.graph.nodes["product"].first
     new = first > history.moment - NEW * DAY
     new &= history.graph.nodes["product"].present
+    sells = np.where(new, 1 + np.log1p(sold), 0).astype(np.float32)
     liked = [sparse.csr_matrix((history.shape[0], 0), dtype=np.float32)]
     of_kind = [sparse.csr_matrix((0, history.shape[1]), dtype=np.float32)]
     for code in codes_of(history).values():
-        known = np.flatnonzero(code >= 0)
-        width = int(code.max(initial=-1)) + 1
-        ones = np.ones(len(known), np.float32)
-        belongs = sparse.csr_matrix((ones, (known, code[known])), shape=(len(code), width))
+        belongs = _one_hot(code)
         shares = (own @ belongs).tocsr()
         total = np.asarray(shares.sum(axis=0)).ravel()
         rare = -np.log(np.maximum(total, 1e-9) / max(total.sum(), 1e-9))
         liked.append(scaled(shares, np.maximum(rare, 0).astype(np.float32)))
-        there = known[new[known]]
-        sells = (1 + np.log1p(sold[there])).astype(np.float32)
-        of_kind.append(sparse.csr_matrix((sells, (code[there], there)), shape=(width, len(code))))
+        listed = scaled(belongs.T.tocsr(), sells)
+        listed.eliminate_zeros()
+        of_kind.append(listed)
     return sparse.hstack(liked, "csr"), sparse.vstack(of_kind, "csr")
 
 
@@ -98,13 +104,7 @@ def by_segment(history: History, column: str, *, each: int) -> tuple[Any, Any]:
             f"recommend.segment: the members table has no column {one_line(column, 60)!r}",
             hint=f"it has {known}" if known else "a card's features are such columns",
         )
-    code = (
-        features[column].cast(pl.String).rank("dense").fill_null(0).to_numpy().astype(np.int64) - 1
-    )
-    known_ones = np.flatnonzero(code >= 0)
-    shape = (len(code), int(code.max(initial=-1)) + 1)
-    ones = np.ones(len(known_ones), np.float32)
-    of = sparse.csr_matrix((ones, (known_ones, code[known_ones])), shape=shape)
+    of = _one_hot(_codes(features[column]))
     sales = (of.T.tocsr() @ history.matrix(timedelta(days=30))).tocsr()
     row, product, sold = highest(sales, each)
     return of, sparse.csr_matrix((sold, (row, product)), shape=sales.shape)

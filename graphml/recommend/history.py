@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -126,3 +126,22 @@ class History:
             value = value * 0.5 ** (self.age()[rows] / (half_life / timedelta(days=1)))
         ends = (self.member[rows], self.product[rows])
         return sparse.csr_matrix((value.astype(np.float32), ends), shape=self.shape)
+
+
+def done_after(graph: Graph, kind: str, moment: datetime, days: int) -> tuple[Ints, Ints]:
+    """Return members and products of events within (moment, moment + days], each pair once.
+
+    Args:
+        graph: That reaches beyond the horizon.
+        kind: Of the events, as ``purchase``.
+        moment: With a time zone.
+        days: The horizon.
+    """
+    rows = graph.events.filter(
+        (pl.col("time") > moment)
+        & (pl.col("time") <= moment + timedelta(days=days))
+        & (pl.col("kind") == kind)
+    )
+    pairs = rows.select("member", "product").drop_nulls().unique(maintain_order=True)
+    member, product = (pairs[name].to_numpy().astype(np.int64) for name in pairs.columns)
+    return member, product

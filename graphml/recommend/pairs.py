@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from graphml.errors import UsageError
 from graphml.recommend.filters import FilterConfig, LinearFilter, fit_filter
 from graphml.recommend.spectral import neighbours, power, scaled
 from graphml.schema import EdgeType
-from graphml.store.files import clear_errors, read_saved, replace_file
+from graphml.store.files import clear_errors, read_saved, write_saved
 from graphml.store.provenance import content, digest, model_name
 from graphml.tasks.pairs import ENDS
 
@@ -102,7 +101,7 @@ class PairRecommender:
             weights = _weights(folder, told["weights"])
             self.linear.save(weights)
             about = {"format": FORMAT, **told, "digest": digest(told)}
-            replace_file(folder / CARD, json.dumps(about, indent=1).encode("ascii"))
+            write_saved(folder / CARD, about)
             for old in set(folder.glob(_weights(folder, "*").name)) - {weights}:
                 shutil.rmtree(old, ignore_errors=True)
 

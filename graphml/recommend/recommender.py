@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -22,7 +21,7 @@ from graphml.recommend.history import History
 from graphml.recommend.similar import similar
 from graphml.recommend.vectors import Vectors
 from graphml.results import parse_time, time_text
-from graphml.store.files import clear_errors, read_saved, replace_file
+from graphml.store.files import read_saved, write_saved
 from graphml.store.provenance import model_name
 from graphml.tabular.trees import TreeModel
 
@@ -221,8 +220,7 @@ class Recommender:
             "ranker": self.ranker.digest if self.ranker else None,
             "network": self.network.name if self.network else None,
         }
-        with clear_errors(folder):
-            replace_file(folder / CARD, json.dumps(about, indent=1).encode())
+        write_saved(folder / CARD, about)
 
     @classmethod
     def load(cls, folder: Path) -> Recommender:

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -89,6 +89,18 @@ def read_saved(
         raise UsageError(
             f"{file} is damaged: {one_line(error)}", hint="train again into another folder"
         ) from error
+
+
+def write_saved(file: Path, about: Mapping[str, Any]) -> None:
+    """Write the JSON that ``read_saved`` reads, in place of one there; its folder is made if needed.
+
+    Raises:
+        StoreError: The disk is full; what was there before stays.
+        StorePermissionError: The folder may not be written.
+    """
+    with clear_errors(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(file, json.dumps(about, indent=1).encode("ascii"))
 
 
 def sync_file(path: Path) -> None:

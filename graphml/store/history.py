@@ -11,8 +11,6 @@ from datetime import datetime
 from graphml.errors import NothingToDoError, StoreLockedError, UsageError
 from graphml.results import Results, RunInfo, Scores, time_text
 
-_ENDED = ("published", "superseded")
-
 
 def overtaken(url: str, kind: str) -> StoreLockedError:
     """Return what a rollback raises where another run came into view since it looked."""
@@ -45,7 +43,7 @@ def chosen_run(listed: Sequence[RunInfo], run_id: str | None, *, kind: str, url:
     Raises:
         UsageError: No run of that name was published.
     """
-    ended = [run for run in listed if run.status in _ENDED]
+    ended = [run for run in listed if run.readable]
     if run_id is None:
         chosen = [run.run_id for run in ended if run.kind == kind and run.status == "published"]
         return chosen[0] if chosen else None
@@ -69,7 +67,7 @@ def run_before(
         NothingToDoError: No run of the kind is in view.
         UsageError: There is no such run, or none older.
     """
-    ended = _newest(run for run in listed if run.kind == kind and run.status in _ENDED)
+    ended = _newest(run for run in listed if run.kind == kind and run.readable)
     if not ended:
         raise NothingToDoError(f"no run of kind {kind!r} is in view", hint="graphml runs list")
     if to is None and len(ended) == 1:

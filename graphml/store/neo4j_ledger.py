@@ -8,7 +8,7 @@ from typing import Literal
 from neo4j import ManagedTransaction
 
 from graphml.errors import StoreLockedError
-from graphml.store.neo4j_session import Connection, Work, fill, rows_of
+from graphml.store.neo4j_session import SLOTS, Connection, Work, fill, rows_of
 
 SCORES_AT_ONCE = 10_000
 """Scores of one batch."""
@@ -36,15 +36,15 @@ def empty_slot(
     Raises:
         StoreLockedError: Another run has taken the slot.
     """
-    count = connection.read(fill(f"count_fraud_slot_{slot}"), run_id=run_id)[0]
+    count = connection.read(fill("count_slot", SLOT=SLOTS[slot]), run_id=run_id)[0]
     if count["held"] == count["found"]:
         return
     kept = set(but)
-    held = (row["member_id"] for row in connection.read(fill(f"read_fraud_slot_{slot}")))
+    held = (row["member_id"] for row in connection.read(fill("read_slot", SLOT=SLOTS[slot])))
     others = [name for name in held if name not in kept]
     for start in range(0, len(others), SCORES_AT_ONCE):
         parameters = {"run_id": run_id, "members": others[start : start + SCORES_AT_ONCE]}
-        work = fill(f"empty_fraud_slot_{slot}"), parameters
+        work = fill("empty_slot", SLOT=SLOTS[slot]), parameters
         write_batch(connection, work, kind, batch=0, slot=True, ledger=False)
 
 

@@ -22,7 +22,7 @@ from graphml.store.neo4j_ledger import (
     taken,
     write_batch,
 )
-from graphml.store.neo4j_session import Connection, fill, rows_of
+from graphml.store.neo4j_session import SLOTS, Connection, fill, rows_of
 
 
 def roll_back(
@@ -82,15 +82,16 @@ def _restore_before(
         and (row["finished"] or "") < own["finished"]
     ]
     before = max(older, key=lambda row: row["finished"], default=None)
-    if before is not None and _kept(archive, before["run_id"]) is not None:
-        _restore(connection, archive, own["kind"], before["run_id"])
-    else:
+    kept = None if before is None else _kept(archive, before["run_id"])
+    if before is None or kept is None:
         _fill(
             connection,
             own["kind"],
             None,
             pl.DataFrame(schema={"id": pl.String, "score": pl.Float64}),
         )
+    else:
+        _fill(connection, own["kind"], before["run_id"], kept)
 
 
 def _restore(connection: Connection, archive: Archive | None, kind: str, run_id: str) -> Slot:
@@ -111,7 +112,7 @@ def _kept(archive: Archive | None, run_id: str) -> pl.DataFrame | None:
 def _fill(connection: Connection, kind: str, run_id: str | None, scores: pl.DataFrame) -> Slot:
     token = f"rollback-{secrets.token_hex(8)}"
     slot = take_slot(connection, kind, token)
-    text, rows = fill(f"write_fraud_slot_{slot}"), scores.iter_rows()
+    text, rows = fill("write_slot", SLOT=SLOTS[slot]), scores.iter_rows()
     batch = 0
     while some := [list(row) for row in islice(rows, SCORES_AT_ONCE)]:
         work = text, {"run_id": token, "batch": batch, "rows": some}

@@ -33,7 +33,7 @@ from graphml.store.neo4j_ledger import (
     taken,
     write_batch,
 )
-from graphml.store.neo4j_session import Connection, fill, rows_of
+from graphml.store.neo4j_session import SLOTS, Connection, fill, rows_of
 
 _RINGS_AT_ONCE = 1_000
 _LISTS_AT_ONCE = 1_000
@@ -100,14 +100,14 @@ class Neo4jRun:
     def _write_rings(self, rings: Sequence[Ring]) -> None:
         for batch in _batches(rings, _RINGS_AT_ONCE):
             rows = [_ring_row(self._rings + i, ring) for i, ring in enumerate(batch)]
-            self._write_batch("write_rings", rows)
+            self._write_batch(fill("write_rings"), rows)
             self._rings += len(rows)
 
     def _write_lists(self, recommendations: Sequence[Recommendation]) -> None:
         by_member = sorted(recommendations, key=lambda one: (one.member_id, one.rank))
         lists = (list(own) for _, own in groupby(by_member, key=lambda one: one.member_id))
         for batch in _batches(lists, _LISTS_AT_ONCE):
-            self._write_batch("write_lists", [_list_row(own) for own in batch])
+            self._write_batch(fill("write_lists"), [_list_row(own) for own in batch])
 
     def _write_scores(self, scores: Scores) -> None:
         if scores.unit != "member" or self._kind != "fraud":
@@ -117,12 +117,13 @@ class Neo4jRun:
             )
         if self._slot is None:
             self._slot = take_slot(self._connection, self._kind, self.run_id)
+        text = fill("write_slot", SLOT=SLOTS[self._slot])
         for rows in _batches(zip(scores.ids, scores.values, strict=True), SCORES_AT_ONCE):
-            self._write_batch(f"write_fraud_slot_{self._slot}", [list(row) for row in rows])
+            self._write_batch(text, [list(row) for row in rows])
         self._scores.append(scores)
 
-    def _write_batch(self, statement: str, rows: list[Any]) -> None:
-        work = fill(statement), {"run_id": self.run_id, "batch": self._batch, "rows": rows}
+    def _write_batch(self, text: str, rows: list[Any]) -> None:
+        work = text, {"run_id": self.run_id, "batch": self._batch, "rows": rows}
         write_batch(
             self._connection, work, self._kind, batch=self._batch, slot=self._slot is not None
         )

@@ -86,9 +86,12 @@ RECORD_RELATION = "HAS"
 
 OTHER_TIE = "NAMES"
 """From a member to a node that its events name in a kind without a tie of its own."""
+SLOTS = {"a": "graphml_fraud_a", "b": "graphml_fraud_b"}
+"""Property of members that holds each slot's scores; the pointer of kind fraud names the live one."""
 _OWN = {
     *("GraphmlStore", "GraphmlSequence", "GraphmlPointer", "GraphmlRun", "GraphmlRing"),
     *("GraphmlList", "GraphmlDecision", "name", "kind", "run_id", "key"),
+    *SLOTS.values(),
 }
 
 # A transaction that waits for another's node is tried again by the driver, which would print so.

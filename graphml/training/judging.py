@@ -7,7 +7,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from graphml.training.bootstrap import RESAMPLES, percentiles
 
@@ -88,22 +88,6 @@ class Sorted:
         """
         area, precision = _measured(self.owner, self.y, self.last, counts)
         return float(area), float(precision)
-
-
-def log_loss(y: ArrayLike, chances: ArrayLike) -> float:
-    """Return the mean log loss of probabilities, at least 0; NaN without rows.
-
-    Args:
-        y: 0 or 1, [rows].
-        chances: Strictly between 0 and 1, [rows].
-
-    >>> round(log_loss([1, 0], [0.5, 0.5]), 4)
-    0.6931
-    """
-    one, chance = np.asarray(y) == 1, np.asarray(chances, dtype=np.float64)
-    if not len(chance):
-        return float("nan")
-    return float(-np.log(np.where(one, chance, 1 - chance)).mean())
 
 
 @numba.njit(cache=True, nogil=True)

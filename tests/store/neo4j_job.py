@@ -7,6 +7,7 @@ it is in view.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,16 +19,20 @@ from tests.contract.rows import at
 BATCH = 50
 
 
-def many(seed: int, count: int) -> Scores:
-    values = np.random.default_rng(seed).random(count)
+def random_scores(ids: Sequence[str], seed: int, model: str | None = None) -> Scores:
+    values = np.random.default_rng(seed).random(len(ids))
     return Scores(
         unit="member",
-        ids=tuple(f"m-{n:05}" for n in range(count)),
+        ids=tuple(ids),
         values=tuple(values.tolist()),
         score_kind="probability",
         as_of=at(5),
-        model=None,
+        model=model,
     )
+
+
+def many(seed: int, count: int) -> Scores:
+    return random_scores([f"m-{n:05}" for n in range(count)], seed)
 
 
 def main() -> None:

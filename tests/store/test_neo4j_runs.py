@@ -28,7 +28,7 @@ from tests.contract.test_results import listed, ring
 from tests.neo4j_server import Machine, Server, ServerMissing, wiped
 
 from .neo4j_faults import Faults, Killed, failing, scores_in_view, whole_graph
-from .neo4j_job import BATCH, many
+from .neo4j_job import BATCH, many, random_scores
 
 pytestmark = pytest.mark.neo4j
 MEMBERS = 23
@@ -44,15 +44,7 @@ def shop(first: int = 0, last: int = 60) -> Tables:
 
 
 def scored(seed: int, count: int = MEMBERS) -> Scores:
-    values = np.random.default_rng(seed).random(count)
-    return Scores(
-        unit="member",
-        ids=tuple(f"m-{n:02}" for n in range(count)),
-        values=tuple(values.tolist()),
-        score_kind="probability",
-        as_of=at(5),
-        model=f"model-{seed}",
-    )
+    return random_scores([f"m-{n:02}" for n in range(count)], seed, f"model-{seed}")
 
 
 def rings(seed: int) -> list[Ring]:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphml.training.bootstrap import interval, paired_interval
-from graphml.training.judging import Sorted, beside, log_loss
-from graphml.training.metrics import auroc, average_precision
+from graphml.training.judging import Sorted, beside
+from graphml.training.metrics import auroc, average_precision, log_loss
 
 
 def test_figures_and_intervals_are_those_of_the_metrics_on_the_same_draws():
@@ -58,7 +58,7 @@ def test_where_all_is_alike_nothing_is_known(y):
 
 
 def test_log_loss_is_the_mean_surprise():
-    assert log_loss([1, 0, 0], [0.9, 0.2, 0.5]) == pytest.approx(
+    assert log_loss(np.array([1, 0, 0]), np.array([0.9, 0.2, 0.5])) == pytest.approx(
         -(np.log(0.9) + np.log(0.8) + np.log(0.5)) / 3
     )
-    assert np.isnan(log_loss([], []))
+    assert np.isnan(log_loss(np.zeros(0, np.int64), np.zeros(0)))

@@ -1,9 +1,9 @@
-// write_fraud_slot_b: one batch of scores, by whoever holds the slot; a run's batches are counted.
-// Parameters: $run_id: text; $batch: its place in the run; $rows: list of [member_id, score]
+// write_slot: one batch of scores, by whoever holds the slot; a run's batches are counted.
+// Parameters: __SLOT__: its property; $run_id: text; $batch: its place in the run; $rows: list of [member_id, score]
 // Returns: nothing
 UNWIND $rows AS row
 MATCH (member:Member {member_id: row[0]})
-SET member.graphml_fraud_b = row[1]
+SET member.__SLOT__ = row[1]
 WITH count(member) AS found
 OPTIONAL MATCH (run:GraphmlRun {run_id: $run_id})
 SET run.batches = $batch + 1, run.scores = run.scores + size($rows), run.found = run.found + found

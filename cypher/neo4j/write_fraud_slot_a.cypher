@@ -1,9 +1,0 @@
-// write_fraud_slot_a: one batch of scores, by whoever holds the slot; a run's batches are counted.
-// Parameters: $run_id: text; $batch: its place in the run; $rows: list of [member_id, score]
-// Returns: nothing
-UNWIND $rows AS row
-MATCH (member:Member {member_id: row[0]})
-SET member.graphml_fraud_a = row[1]
-WITH count(member) AS found
-OPTIONAL MATCH (run:GraphmlRun {run_id: $run_id})
-SET run.batches = $batch + 1, run.scores = run.scores + size($rows), run.found = run.found + found
