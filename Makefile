@@ -13,7 +13,7 @@ TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgrou
 
 help:
 	@echo "make demo       install, then find the rings of a made-up marketplace"
-	@echo "make test       install what tests need, then run them (Neo4j: Java 17 and Maven, or NEO4J_URI)"
+	@echo "make test       install what tests need, then run them (Neo4j: Java 17, 25 for its newest, and Maven; or NEO4J_URI)"
 	@echo "make test-slow  the tests marked slow"
 	@echo "make check      formatting, lint, types, layers"
 	@echo "make format     put the formatting right"

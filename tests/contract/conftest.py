@@ -10,14 +10,16 @@ import pytest
 
 from graphml.store.base import GraphStore
 from graphml.store.connect import connect
+from tests.neo4j_fixtures import generations
+from tests.neo4j_server import wiped
 
 
-@pytest.fixture(params=["embedded", pytest.param("neo4j", marks=pytest.mark.neo4j)])
+@pytest.fixture(params=["embedded", *generations()])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where an empty store is."""
     if request.param == "embedded":
         return f"embedded://{tmp_path / 'store'}"
-    return str(request.getfixturevalue("neo4j_url"))
+    return wiped(request.getfixturevalue("neo4j_servers")(request.param))
 
 
 @pytest.fixture

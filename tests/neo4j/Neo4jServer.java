@@ -3,35 +3,36 @@ import static org.neo4j.configuration.GraphDatabaseSettings.SYSTEM_DATABASE_NAME
 
 import java.nio.file.Path;
 import java.util.Map;
-import org.neo4j.configuration.GraphDatabaseSettings;
-import org.neo4j.configuration.SettingValueParsers;
-import org.neo4j.configuration.connectors.BoltConnector;
+import java.util.stream.Stream;
 import org.neo4j.configuration.connectors.ConnectorPortRegister;
 import org.neo4j.configuration.connectors.ConnectorType;
-import org.neo4j.configuration.helpers.SocketAddress;
 import org.neo4j.dbms.api.DatabaseManagementService;
 import org.neo4j.dbms.api.DatabaseManagementServiceBuilder;
+import org.neo4j.graphdb.GraphDatabaseService;
+import org.neo4j.kernel.api.procedure.GlobalProcedures;
 import org.neo4j.kernel.internal.GraphDatabaseAPI;
+import org.neo4j.procedure.Context;
+import org.neo4j.procedure.Mode;
+import org.neo4j.procedure.Name;
+import org.neo4j.procedure.Procedure;
+import org.neo4j.procedure.UserAggregationFunction;
+import org.neo4j.procedure.UserAggregationResult;
+import org.neo4j.procedure.UserAggregationUpdate;
+import org.neo4j.procedure.UserFunction;
 
 /**
  * A Neo4j Community server with Bolt on a port of this machine.
  *
- * <p>Arguments: the folder for its data, the size of its page cache (as 512m), the port, 0 for a free
- * one. The first password of user neo4j comes from the environment variable NEO4J_PASSWORD; without
- * it, that of the data stays. Prints one line, {@code ready
- * bolt://127.0.0.1:PORT}, and stops when its standard input ends, so that it never outlives whoever
- * started it.
+ * <p>Arguments: the folder for its data and the file of its settings, written as neo4j.conf is. The
+ * first password of user neo4j comes from the environment variable NEO4J_PASSWORD; without it, that of
+ * the data stays. Prints one line, {@code ready bolt://127.0.0.1:PORT}, and stops when its standard
+ * input ends, so that it never outlives whoever started it.
  */
 public final class Neo4jServer {
   public static void main(String[] arguments) throws Exception {
     DatabaseManagementService service =
         new DatabaseManagementServiceBuilder(Path.of(arguments[0]))
-            .setConfig(BoltConnector.enabled, true)
-            .setConfig(BoltConnector.listen_address, new SocketAddress("127.0.0.1", Integer.parseInt(arguments[2])))
-            .setConfig(GraphDatabaseSettings.auth_enabled, true)
-            .setConfig(
-                GraphDatabaseSettings.pagecache_memory,
-                SettingValueParsers.BYTES.parse(arguments[1]))
+            .loadPropertiesFromFile(Path.of(arguments[1]))
             .build();
     try {
       if (System.getenv("NEO4J_PASSWORD") != null) {
@@ -42,8 +43,15 @@ public final class Neo4jServer {
                 "ALTER USER neo4j SET PASSWORD $password CHANGE NOT REQUIRED",
                 Map.of("password", System.getenv("NEO4J_PASSWORD")));
       }
-      service.database(DEFAULT_DATABASE_NAME).executeTransactionally("RETURN 1");
-      System.out.println("ready " + address(service));
+      GraphDatabaseService database = service.database(DEFAULT_DATABASE_NAME);
+      database.executeTransactionally("RETURN 1");
+      GlobalProcedures procedures = resolved(database, GlobalProcedures.class);
+      procedures.registerProcedure(Hostile.class);
+      procedures.registerFunction(Hostile.class);
+      procedures.registerAggregationFunction(Hostile.class);
+      System.out.println(
+          "ready bolt://"
+              + resolved(database, ConnectorPortRegister.class).getLocalAddress(ConnectorType.BOLT));
       System.out.flush();
       while (System.in.read() >= 0) {
         // wait for the end of input
@@ -53,12 +61,43 @@ public final class Neo4jServer {
     }
   }
 
-  private static String address(DatabaseManagementService service) {
-    GraphDatabaseAPI database = (GraphDatabaseAPI) service.database(DEFAULT_DATABASE_NAME);
-    return "bolt://"
-        + database
-            .getDependencyResolver()
-            .resolveDependency(ConnectorPortRegister.class)
-            .getLocalAddress(ConnectorType.BOLT);
+  private static <T> T resolved(GraphDatabaseService database, Class<T> type) {
+    return ((GraphDatabaseAPI) database).getDependencyResolver().resolveDependency(type);
+  }
+
+  /**
+   * What a plugin may hold: it says that it reads, and writes in a transaction of its own, as a node
+   * Planted. The access mode of a session does not stop it.
+   */
+  public static final class Hostile {
+    @Context public GraphDatabaseAPI database;
+
+    public record Row(String by) {}
+
+    @Procedure(name = "hostile.plant", mode = Mode.READ)
+    public Stream<Row> plant(@Name("by") String by) {
+      return Stream.of(new Row(planted(by)));
+    }
+
+    @UserFunction("hostile.planted")
+    public String planted(@Name("by") String by) {
+      database.executeTransactionally("CREATE (:Planted {by: $by})", Map.of("by", by));
+      return by;
+    }
+
+    @UserAggregationFunction("hostile.gathered")
+    public Gathering gathered() {
+      return new Gathering(this);
+    }
+  }
+
+  public record Gathering(Hostile hostile) {
+    @UserAggregationUpdate
+    public void add(@Name("value") Object value) {}
+
+    @UserAggregationResult
+    public String end() {
+      return hostile.planted("gathered");
+    }
   }
 }
