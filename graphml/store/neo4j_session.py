@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from neo4j import READ_ACCESS, WRITE_ACCESS, Driver, GraphDatabase, ManagedTransaction, Session
-from neo4j.exceptions import (
-    AuthError,
-    ConfigurationError,
-    DriverError,
-    Forbidden,
-    IncompleteCommit,
-    Neo4jError,
-    ServiceUnavailable,
-    SessionExpired,
-)
+from neo4j.exceptions import DriverError, IncompleteCommit, Neo4jError
 
-from graphml.errors import (
-    StoreConnectionError,
-    StoreError,
-    StorePermissionError,
-    UsageError,
-    one_line,
-)
+from graphml.errors import StorePermissionError
 from graphml.schema import MARKETPLACE
 from graphml.store.cypher import statement
+from graphml.store.neo4j_access import login, target, translated
+from graphml.store.neo4j_owners import CONVERSIONS, Owners, is_quoted
 
 Work = tuple[str, Mapping[str, Any]]
 """A statement and its parameters."""
@@ -43,23 +29,33 @@ Result = TypeVar("Result")
 _TIMEOUT = 5.0
 _AGAIN = 5
 """How often a transaction is tried of which the end is not known."""
-_REFUSED = ("Statement.AccessMode", "Security.", "WriteOnReadOnlyAccessDatabase")
+_FRAGMENTS = ("PROPERTIES", "TEXT", "CHAIN", "IDS")
+_PART = re.compile(r"__([A-Z]+(?:_[A-Z]+)*)__")
+_QUOTES = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`""")
 
 
 @cache
 def fill(name: str, **parts: str) -> str:
     """Return statement ``cypher/neo4j/NAME.cypher`` with each ``__PART__`` replaced.
 
-    Labels, relationship types and keys are parts; what is none of the schema's is refused, so that
-    no data can become part of a statement. Fragments that ``neo4j_rows`` writes are made from the
-    schema's columns alone.
+    Labels, relationship types and keys are parts; what is none of the schema's, and no name that a
+    card gives in backticks, is refused, so that no data can become part of a statement. Fragments
+    that ``neo4j_rows`` and ``neo4j_pattern`` write are made from such names alone.
     """
     text = statement(f"neo4j/{name}")
     for part, value in parts.items():
-        if part not in ("PROPERTIES", "TEXT") and value not in _names():
+        made = part in _FRAGMENTS or is_quoted(value)
+        made = made or (part.endswith("_ID") and value in CONVERSIONS)
+        if (part in _within_quotes(text) or not made) and value not in _names():
             raise ValueError(f"{value!r} is no label, relationship type or key of the schema")
-        text = text.replace(f"__{part}__", value)
-    return text
+    # In one pass: a name may hold what looks like another part, and filling that would end its quotes.
+    return _PART.sub(lambda part: parts.get(part[1], part[0]), text)
+
+
+def _within_quotes(text: str) -> set[str]:
+    """Return the parts of a statement that stand within quotes, where no other quotes may be."""
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("//"))
+    return {part for quotes in _QUOTES.findall(body) for part in _PART.findall(quotes)}
 
 
 @cache
@@ -84,13 +80,19 @@ EVENT_RELATION = "DID"
 RECORD_RELATION = "HAS"
 """From a member or product to its other records."""
 
+
+def relation_of(table: str) -> str:
+    """Return the relationship that leads to records of ``table``."""
+    return EVENT_RELATION if table == "events" else RECORD_RELATION
+
+
 OTHER_TIE = "NAMES"
 """From a member to a node that its events name in a kind without a tie of its own."""
 SLOTS = {"a": "graphml_fraud_a", "b": "graphml_fraud_b"}
 """Property of members that holds each slot's scores; the pointer of kind fraud names the live one."""
 _OWN = {
     *("GraphmlStore", "GraphmlSequence", "GraphmlPointer", "GraphmlRun", "GraphmlRing"),
-    *("GraphmlList", "GraphmlDecision", "name", "kind", "run_id", "key"),
+    *("GraphmlList", "GraphmlDecision", "GraphmlLedger", "name", "kind", "run_id", "key", "side"),
     *SLOTS.values(),
 }
 
@@ -101,24 +103,38 @@ logging.getLogger("neo4j").addHandler(logging.NullHandler())
 class Connection:
     """A driver with graphml's settings; every failure is a ``StoreError``.
 
+    Attributes:
+        url: As it was given.
+        read_only: Whether no session may write.
+        owners: Whose nodes results are about; graphml's own unless a card says otherwise.
+        user: Who is logged in; ``None`` for nobody.
+        encryption: ``off``, ``not verified`` or ``verified``.
+
     Raises:
+        UsageError: The URL or the credentials cannot be used as they are set.
         StoreConnectionError: Nothing answers there.
         StorePermissionError: It answers, but not to this user.
     """
 
     def __init__(self, url: str, *, read_only: bool) -> None:
-        self.url = _without_secrets(url)
+        to = target(url)
+        who = login(read_only=read_only)
+        self.url = to.url
         self.read_only = read_only
+        self.owners = Owners()
+        self.user = who.user if who else None
+        self.encryption = to.encryption
         self._database = os.environ.get("NEO4J_DATABASE")
         with self._told():
             self.driver: Driver = GraphDatabase.driver(
-                url,
-                auth=_credentials(),
+                to.address,
+                auth=(who.user, who.password) if who else None,
                 connection_timeout=_TIMEOUT,
                 connection_acquisition_timeout=3 * _TIMEOUT,
                 initial_retry_delay=0.1,  # for sides that met at a node after all
                 notifications_min_severity="OFF",
                 user_agent="graphml",
+                **to.options,
             )
         try:
             with self._told():
@@ -131,6 +147,26 @@ class Connection:
         """Return the rows of one reading statement."""
         with self._told(), self.session(READ_ACCESS) as session:
             return session.execute_read(rows_of, (text, parameters))
+
+    def reading(self, work: Callable[[ManagedTransaction], Result]) -> Result:
+        """Return what ``work`` does in one transaction that may only read."""
+        with self._told(), self.session(READ_ACCESS) as session:
+            return session.execute_read(work)
+
+    @contextmanager
+    def holding_ids(self) -> Iterator[None]:
+        """Keep internal ids from being given to other nodes until the block ends.
+
+        Neo4j gives an id away again only when no transaction is open that is older than the end of
+        its node.
+        """
+        with (
+            self._told(),
+            self.session(READ_ACCESS) as session,
+            session.begin_transaction() as transaction,
+        ):
+            transaction.run(fill("touch")).consume()
+            yield
 
     def write(self, *works: Work) -> list[dict[str, Any]]:
         """Run ``works`` in one transaction; return the rows of the last."""
@@ -209,7 +245,13 @@ class Connection:
             transaction.commit()
 
     def session(self, access: str) -> Session:
-        """Return a new session."""
+        """Return a new session; one that may write only where the store was opened for that.
+
+        Raises:
+            StorePermissionError: It was opened to be read only.
+        """
+        if access != READ_ACCESS:
+            self.require_writable()
         return self.driver.session(default_access_mode=access, database=self._database)
 
     def close(self) -> None:
@@ -221,7 +263,7 @@ class Connection:
         try:
             yield
         except (Neo4jError, DriverError, OSError) as error:
-            raise _translated(self.url, error) from error
+            raise translated(self.url, error) from error
 
 
 def rows_of(transaction: ManagedTransaction, *works: Work) -> list[dict[str, Any]]:
@@ -230,57 +272,3 @@ def rows_of(transaction: ManagedTransaction, *works: Work) -> list[dict[str, Any
     for text, parameters in works:
         rows = transaction.run(text, dict(parameters)).data()
     return rows
-
-
-def _translated(url: str, error: Exception) -> StoreError:
-    reason = one_line(getattr(error, "message", None) or error)
-    code = getattr(error, "code", None) or ""
-    if isinstance(error, AuthError | Forbidden) or any(part in code for part in _REFUSED):
-        return StorePermissionError(
-            f"{url} refuses this user: {reason}",
-            hint="set NEO4J_USERNAME and NEO4J_PASSWORD (or NEO4J_PASSWORD_FILE)",
-        )
-    if isinstance(error, ServiceUnavailable | SessionExpired | ConfigurationError | OSError):
-        return StoreConnectionError(
-            f"no connection to {url}: {_root(error)}",
-            hint="is Neo4j running there, and is its Bolt port open?",
-        )
-    return StoreError(f"{url}: {reason}", hint="see the server's log")
-
-
-def _root(error: BaseException) -> str:
-    """Return in one sentence what the system said; the driver's own words run over lines."""
-    while inner := error.__cause__ or next(iter(getattr(error, "exceptions", ())), None):
-        error = inner
-    told = getattr(error, "strerror", None) or str(error)
-    return one_line(next(iter(told.splitlines()), type(error).__name__))
-
-
-def _without_secrets(url: str) -> str:
-    """Return ``url`` if it carries no password: those never stand in a command line.
-
-    >>> _without_secrets("bolt://user:secret@host")
-    Traceback (most recent call last):
-    graphml.errors.UsageError: the store's URL holds a user or password
-    """
-    if "@" in urlsplit(url).netloc:
-        raise UsageError(
-            "the store's URL holds a user or password",
-            hint="put them in NEO4J_USERNAME and NEO4J_PASSWORD",
-        )
-    return url
-
-
-def _credentials() -> tuple[str, str] | None:
-    """Return user and password from the environment, or a file that it names; ``None`` for none."""
-    password = os.environ.get("NEO4J_PASSWORD")
-    if password is None and "NEO4J_PASSWORD_FILE" in os.environ:
-        file = Path(os.environ["NEO4J_PASSWORD_FILE"])
-        try:
-            password = file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"NEO4J_PASSWORD_FILE: {file} cannot be read: {error}",
-                hint="a text file with the password alone, readable by you",
-            ) from error
-    return None if password is None else (os.environ.get("NEO4J_USERNAME", "neo4j"), password)
