@@ -2,4 +2,4 @@
 // __LABEL__, __KEY__: node type
 // Parameters: none
 // Returns: nothing
-CREATE CONSTRAINT IF NOT EXISTS FOR (node:__LABEL__) REQUIRE node.__KEY__ IS UNIQUE
+CREATE CONSTRAINT `graphml.__LABEL__.__KEY__` IF NOT EXISTS FOR (node:__LABEL__) REQUIRE node.__KEY__ IS UNIQUE

@@ -2,4 +2,4 @@
 // __LABEL__, __KEY__: label and property
 // Parameters: none
 // Returns: nothing
-CREATE INDEX IF NOT EXISTS FOR (node:__LABEL__) ON (node.__KEY__)
+CREATE INDEX `graphml.__LABEL__.__KEY__` IF NOT EXISTS FOR (node:__LABEL__) ON (node.__KEY__)

@@ -2,8 +2,12 @@
 // __TIE__: relationship type; __LABEL__, __KEY__: type of the node it leads to
 // Parameters: $groups: list of [member_id, list of rows]; a row is key, first (seconds and
 //   nanoseconds of the epoch), last (likewise), number of events, parted by $separator;
-//   $sequence: load sequence up to which the ties count
+//   $sequence: load sequence up to which the ties count; $side, $plan: text; $batch: its place among
+//   the batches of its side, which are counted, so that a load that is cut off goes on where they end
 // Returns: nothing
+MERGE (ledger:GraphmlLedger {side: $side})
+SET ledger.plan = $plan, ledger.batches = $batch + 1
+WITH ledger
 UNWIND $groups AS group
 MATCH (member:Member {member_id: group[0]})
 UNWIND group[1] AS row

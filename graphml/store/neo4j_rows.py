@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from graphml.schema import MARKETPLACE, ColumnSpec
+from graphml.schema import MARKETPLACE, ColumnSpec, NodeSpec
 from graphml.store.novelty import KEYS
 from graphml.tables.frames import TIME, frame_schema
 
@@ -28,6 +28,16 @@ FEATURE_TYPES = "feature_types"
 
 _DTYPES = {"Boolean": pl.Boolean(), "Int64": pl.Int64(), "Float64": pl.Float64(), "Time": TIME}
 _IDENTIFIER = re.compile(r"[a-z][a-z_]*")
+
+
+def owner_of(table: str) -> NodeSpec:
+    """Return the type of the nodes that records of ``table`` belong to."""
+    return MARKETPLACE.nodes["product" if table == "products" else "member"]
+
+
+def named_keys(rows: pl.DataFrame, node: NodeSpec) -> list[pl.Series]:
+    """Return the columns of ``rows`` that name nodes of a type: keys, repeats and nulls too."""
+    return [rows[name] for name in (node.key, f"other_{node.key}") if name in rows.columns]
 
 
 def record_columns(table: str) -> Columns:

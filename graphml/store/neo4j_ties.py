@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
@@ -34,7 +34,15 @@ TIES = _ties()
 """Every tie that this store keeps."""
 
 
-def tie_works(events: pl.DataFrame, sequence: int) -> Iterator[list[Iterator[Work]]]:
+def tie_plan(events: pl.DataFrame, sequence: int) -> str:
+    """Return what the batches of ``tie_works`` are cut from, and how; equal ones are cut alike."""
+    # polars' hash, by which pairs are parted, may change with its version.
+    return f"{sequence} {events.height} {BATCH} {pl.__version__}"
+
+
+def tie_works(
+    events: pl.DataFrame, sequence: int, *, plan: str, written: Mapping[str, int]
+) -> Iterator[list[Iterator[Work]]]:
     """Yield what brings the ties of ``events`` up to date, in steps of works side by side.
 
     Within a step each side has its own members and its own targets, so that no two sides touch
@@ -43,16 +51,31 @@ def tie_works(events: pl.DataFrame, sequence: int) -> Iterator[list[Iterator[Wor
     Args:
         events: New events, with member and identifiers.
         sequence: The load sequence up to which the ties then count; one that has it stays.
+        plan: What ``tie_plan`` says of them.
+        written: By side how many batches of this plan are there already; they are left out.
     """
     pairs = [(edge, tie_rows(events, edge)) for edge in TIES]
     for step in range(_SIDES):
         yield [
-            _works(
-                [(edge, _part(rows, side, (side + step) % _SIDES)) for edge, rows in pairs],
-                sequence,
+            _counted(
+                _works(
+                    [(edge, _part(rows, side, (side + step) % _SIDES)) for edge, rows in pairs],
+                    sequence,
+                ),
+                f"{step} {side}",
+                plan,
+                written,
             )
             for side in range(_SIDES)
         ]
+
+
+def _counted(
+    works: Iterator[Work], side: str, plan: str, written: Mapping[str, int]
+) -> Iterator[Work]:
+    for batch, (text, parameters) in enumerate(works):
+        if batch >= written.get(side, 0):
+            yield text, {**parameters, "side": side, "plan": plan, "batch": batch}
 
 
 def tie_rows(events: pl.DataFrame, edge: EdgeSpec) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from graphml.errors import StoreError, StoreLockedError
-from graphml.schema import MARKETPLACE, SCHEMA_VERSION
+from graphml.schema import MARKETPLACE
 from graphml.store.base import Counts
 from graphml.store.neo4j_read import (
     State,
@@ -28,16 +28,23 @@ from graphml.store.neo4j_read import (
     read_state,
     unknown_nodes,
 )
-from graphml.store.neo4j_rows import fold_features, grouped, pack, properties, record_columns
+from graphml.store.neo4j_rows import (
+    fold_features,
+    grouped,
+    named_keys,
+    owner_of,
+    pack,
+    properties,
+    record_columns,
+)
 from graphml.store.neo4j_session import (
-    EVENT_RELATION,
-    RECORD_RELATION,
     RECORDS,
     Connection,
     Work,
     fill,
+    relation_of,
 )
-from graphml.store.neo4j_ties import tie_works
+from graphml.store.neo4j_ties import tie_plan, tie_works
 from graphml.store.novelty import (
     KEYS,
     Novelty,
@@ -60,53 +67,14 @@ _LONGEST = 8_000
 """Bytes of the longest text that a Neo4j index takes, rounded down."""
 
 
-_UNIQUE = (
-    *((node.label, node.key) for node in MARKETPLACE.nodes.values()),
-    (RECORDS["events"], "event_id"),
-    ("GraphmlStore", "name"),
-    ("GraphmlSequence", "name"),
-    ("GraphmlPointer", "kind"),
-    ("GraphmlRun", "run_id"),
-    ("GraphmlRing", "key"),
-    ("GraphmlList", "key"),
-    ("GraphmlDecision", "key"),
-)
-_INDEXED = (
-    *((record, "sequence") for record in RECORDS.values()),
-    (RECORDS["labels"], "order_id"),
-    ("GraphmlRing", "run_id"),
-    ("GraphmlList", "run_id"),
-)
-
-
-def prepare(connection: Connection) -> None:
-    """Create the constraints, indexes and counters that graphml needs, where they are missing."""
-    there = {
-        (*row["labels"], *row["keys"], row["unique"])
-        for row in connection.read(fill("read_indexes"))
-        if row["keys"]
-    }
-    missing = [
-        fill(name, LABEL=label, KEY=key)
-        for name, pairs in (("create_constraint", _UNIQUE), ("create_index", _INDEXED))
-        for label, key in pairs
-        if (label, key, name == "create_constraint") not in there
-    ]
-    for statement in missing:
-        connection.run(statement)
-    if missing:
-        connection.run(fill("await_indexes"))
-    connection.write((fill("create_store"), {"version": SCHEMA_VERSION}))
-
-
 def preview_tables(connection: Connection, tables: Tables) -> Counts:
     """Return what ``write_tables`` would do now: a load that was cut off is known already."""
-    return counted(_look_at(connection, _batches(tables), read_state(connection).reserved))
+    return counted(_look_at(connection, batches_of(tables), read_state(connection).reserved))
 
 
 def write_tables(connection: Connection, tables: Tables, *, strict: bool = False) -> Counts:
     """Add what is new in ``tables``, as ``GraphStore.write_tables`` promises."""
-    batches = _batches(tables)
+    batches = batches_of(tables)
     unfinished = True
     while unfinished:
         # Finishing is a transaction of its own: its end must stand before new sequences are given.
@@ -121,7 +89,12 @@ def write_tables(connection: Connection, tables: Tables, *, strict: bool = False
     return counts
 
 
-def _batches(tables: Tables) -> dict[str, pl.DataFrame]:
+def batches_of(tables: Tables) -> dict[str, pl.DataFrame]:
+    """Return ``tables`` by name, as Neo4j keeps them.
+
+    Raises:
+        StoreError: A column has a type that it does not keep, or a key is too long for its index.
+    """
     batches = {table: storable(getattr(tables, table), table) for table in TABLES}
     for rows in batches.values():
         _require_short_keys(rows)
@@ -186,14 +159,14 @@ def _write_records(connection: Connection, table: str, new: pl.DataFrame) -> Non
     if not new.height:
         return
     _create_missing_nodes(connection, new)
-    owner = MARKETPLACE.nodes["product" if table == "products" else "member"]
+    owner = owner_of(table)
     rows = fold_features(new, table)
     parts = {"RECORD": RECORDS[table], "PROPERTIES": properties(record_columns(table))}
     text = fill(
         "write_records",
         LABEL=owner.label,
         KEY=owner.key,
-        RELATION=EVENT_RELATION if table == "events" else RECORD_RELATION,
+        RELATION=relation_of(table),
         **parts,
     )
     owned = rows.filter(pl.col(owner.key).is_not_null())
@@ -209,9 +182,7 @@ def _write_records(connection: Connection, table: str, new: pl.DataFrame) -> Non
 
 def _create_missing_nodes(connection: Connection, new: pl.DataFrame) -> None:
     for node in MARKETPLACE.nodes.values():
-        names = [name for name in (node.key, f"other_{node.key}") if name in new.columns]
-        keys = [new[name] for name in names]
-        if keys:
+        if keys := named_keys(new, node):
             _create_nodes(connection, node.label, node.key, pl.concat(keys).drop_nulls().unique())
 
 
@@ -241,7 +212,12 @@ def _create_nodes(connection: Connection, label: str, key: str, keys: pl.Series)
 
 
 def _update_ties(connection: Connection, events: pl.DataFrame, sequence: int) -> None:
-    for sides in tie_works(events, sequence):
+    """Bring the ties of ``events`` up to date; those that a load cut off had written stay."""
+    plan = tie_plan(events, sequence)
+    written = {
+        row["side"]: row["batches"] for row in connection.read(fill("read_tie_ledger"), plan=plan)
+    }
+    for sides in tie_works(events, sequence, plan=plan, written=written):
         connection.write_side_by_side(sides)
 
 
@@ -264,6 +240,12 @@ def _writing(connection: Connection) -> Iterator[tuple[Any, State]]:
 def _waited_in_vain(error: StoreError) -> bool:
     code = str(getattr(error.__cause__, "code", ""))
     return "TransactionTimedOut" in code or "LockClientStopped" in code or "Terminated" in code
+
+
+def require_no_writer(connection: Connection) -> None:
+    """Raise StoreLockedError where somebody is loading."""
+    if connection.read(fill("writers")):
+        raise _locked(connection)
 
 
 def _locked(connection: Connection) -> StoreLockedError:

@@ -21,7 +21,7 @@ from graphml.errors import (
     UsageError,
 )
 from graphml.results import Recommendation, Scores
-from graphml.store import neo4j_ties, neo4j_write
+from graphml.store import neo4j_schema, neo4j_ties, neo4j_write
 from graphml.store.connect import connect
 from graphml.store.cypher import statement
 from graphml.store.neo4j import Neo4jStore
@@ -170,7 +170,7 @@ def test_a_load_cut_off_anywhere_is_unseen_and_a_rerun_makes_it_whole(
     cuts = 0
     while True:
         store._connection.run("MATCH (n) WHERE NOT n:GraphmlTestDatabase DETACH DELETE n")
-        neo4j_write.prepare(store._connection)
+        neo4j_schema.prepare(store._connection)
         store.write_tables(FIRST)
         lift = cut_off_after(cuts, monkeypatch)
         try:
@@ -206,7 +206,7 @@ def test_finishing_a_load_may_be_cut_off_too(
     store.write_tables(BOTH)
     again = graph(store)
     store._connection.run("MATCH (n) WHERE NOT n:GraphmlTestDatabase DETACH DELETE n")
-    neo4j_write.prepare(store._connection)
+    neo4j_schema.prepare(store._connection)
     store.write_tables(BOTH)
     assert graph(store) == again
 
