@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +18,7 @@ from graphml.errors import UsageError
 
 if TYPE_CHECKING:
     from graphml.pipeline import LoadReport
+    from graphml.pipeline.loading import Target
 
 _REASONS = 5
 _MANY = 0.2
@@ -71,6 +74,15 @@ def load(
         Path, typer.Argument(metavar="SOURCE", help="A folder of tables, or a card (TOML).")
     ],
     store: options.StoreOption = None,
+    offline: Annotated[
+        Path | None,
+        typer.Option(
+            "--offline",
+            metavar="OUT",
+            help="Write files for neo4j-admin's import into an empty Neo4j instead.",
+            show_default=False,
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder of the card's files, if not beside it.")
     ] = None,
@@ -84,7 +96,8 @@ def load(
         Path | None,
         typer.Option(
             "--quarantine",
-            help="Folder for refused rows; else quarantine/ in the store, and none in a dry run.",
+            help="Folder for refused rows; else quarantine/ in the store, OUT.quarantine beside OUT, "
+            "and none in a dry run.",
         ),
     ] = None,
     format_: options.FormatOption = None,
@@ -93,14 +106,16 @@ def load(
     quiet: options.QuietOption = False,
     debug: options.DebugOption = False,
 ) -> None:
-    """Load event tables into the store; a second load of the same changes nothing."""
-    from graphml.pipeline import load_source
-    from graphml.store.connect import connect, state_folder
+    """Load event tables into the store; a second load of the same changes nothing.
 
-    url = options.store_url(store)
+    The first load of very many events into Neo4j goes faster through files: --offline.
+    """
+    from graphml.pipeline import load_source
+
+    url = _url(store, offline)
     chosen = chosen_format(format_, out)
-    folder = quarantine or (None if dry_run else state_folder(url) / "quarantine")
-    with progress(quiet=quiet), connect(url, read_only=dry_run) as target:
+    folder = quarantine or (None if dry_run else _quarantine(url, offline))
+    with progress(quiet=quiet), _target(url, offline, read_only=dry_run) as target:
         report = load_source(
             source,
             target,
@@ -118,8 +133,11 @@ def load(
     say(_sum(report, dry_run=dry_run), quiet=quiet)
     for line in _warnings(report, url):
         say(f"warning: {line}")
+    if offline is not None and not dry_run:
+        for line in _next_steps(offline):
+            say(line, quiet=quiet)
     record = {
-        "store": url, "read": report.read, "loaded": report.loaded, "repeats": report.repeats,
+        **({"store": url} if offline is None else {"offline": str(offline)}), "read": report.read, "loaded": report.loaded, "repeats": report.repeats,
         "quarantined": report.quarantined, "derived": report.derived,
         "new_events": report.new.events, "known": report.new.repeats,
         "conflicts": report.new.conflicts.height, "dry_run": dry_run,
@@ -127,15 +145,60 @@ def load(
     emit([record], columns={k: lambda r, k=k: r[k] for k in record}, format_=chosen, out=out)
 
 
-def _warnings(report: LoadReport, url: str) -> Iterator[str]:
+def _url(store: str | None, offline: Path | None) -> str | None:
+    """Return the store's URL; ``None`` where no store is loaded."""
+    if offline is None:
+        return options.store_url(store)
+    options.refuse_options(
+        {"--store": store},
+        "means nothing with --offline, which opens no store",
+        hint="leave one of them out",
+    )
+    return None
+
+
+def _quarantine(url: str | None, offline: Path | None) -> Path:
     from graphml.store.connect import state_folder
 
+    if offline is not None:  # beside it: refused rows do not travel to the server
+        return offline.with_name(f"{offline.name}.quarantine")
+    assert url is not None
+    return state_folder(url) / "quarantine"
+
+
+@contextmanager
+def _target(url: str | None, offline: Path | None, *, read_only: bool) -> Iterator[Target]:
+    """Open what the rows go into."""
+    if offline is not None:
+        from graphml.store.neo4j_offline import ImportFiles
+
+        yield ImportFiles(offline)
+        return
+    from graphml.store.connect import connect
+
+    assert url is not None
+    with connect(url, read_only=read_only) as store:
+        yield store
+
+
+def _next_steps(folder: Path) -> Iterator[str]:
+    from graphml.store.neo4j_offline import COMMAND, INDEXES
+
+    yield f"{folder} is whole. Next, on the server, with an empty database neo4j that is stopped:"
+    yield f"  cd {shlex.quote(folder.name)} && {COMMAND}"
+    yield f"then start it, cypher-shell --file {INDEXES}, and: graphml doctor --store neo4j+s://HOST"
+
+
+def _warnings(report: LoadReport, url: str | None) -> Iterator[str]:
+    from graphml.store.connect import state_folder
+
+    into = "a new --store" if url else "another OUT"
     if report.quarantined > _MANY * report.read:
         yield (
             f"{report.quarantined / report.read:.0%} of the rows were refused; if the card is wrong, "
-            "mend it and load into a new --store"
+            f"mend it and load into {into}"
         )
-    if (state_folder(url) / DEMO).is_file():
+    if url and (state_folder(url) / DEMO).is_file():
         yield f"{url} holds the demo's made-up members too; --store embedded://mine keeps yours apart"
 
 

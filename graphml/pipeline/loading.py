@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from graphml.errors import SourceError, StoreConflictError
 from graphml.pipeline.labelnotes import label_notes
 
 if TYPE_CHECKING:
-    from graphml.store.base import Counts, GraphStore
+    from graphml.store.base import Counts
     from graphml.tables.frames import Tables
     from graphml.tables.quarantine import Quarantine
+    from graphml.tables.source import Source
 
 logger = logging.getLogger("graphml.pipeline")
+
+
+class Target(Protocol):
+    """What takes a source's tables: a store, or a folder of files for one."""
+
+    def write_tables(self, tables: Tables, *, strict: bool = False) -> Counts:
+        """Add what is new in ``tables``, as ``GraphStore.write_tables`` does."""
+        ...
+
+    def preview_tables(self, tables: Tables) -> Counts:
+        """Return what ``write_tables`` would do, writing nothing."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +40,7 @@ class LoadReport:
 
     Attributes:
         derived: Events made from sign-up times, beyond the rows read.
-        new: What the store did not hold before; the rest of ``loaded`` it knew already.
+        new: What the target did not hold before; the rest of ``loaded`` it knew already.
         quarantine: Where the refused rows lie; ``None`` when there are none, or none were kept.
     """
 
@@ -43,7 +57,7 @@ class LoadReport:
 
 def load_source(
     path: Path,
-    store: GraphStore,
+    target: Target,
     *,
     now: datetime,
     data: Path | None = None,
@@ -52,53 +66,67 @@ def load_source(
     dry_run: bool = False,
     quarantine: Path | None,
 ) -> LoadReport:
-    """Read, validate and store a source.
+    """Read, validate and store a source, or write it into the files of an offline load.
 
     Args:
-        path: A folder of tables, or a card.
-        store: Where its rows go.
+        path: A folder of tables, a card, or a card that maps a graph in Neo4j.
+        target: Where its rows go.
         now: The moment of loading.
         data: The folder of a card's files, if not beside it.
-        strict: Refuse the whole source over one row that breaks a rule or contradicts the store.
+        strict: Refuse the whole source over one row that breaks a rule or contradicts the target.
         allow_future: Believe times beyond tomorrow.
-        dry_run: Write nothing into the store, and say what it would take.
+        dry_run: Write nothing into the target, and say what it would take.
         quarantine: A folder for refused rows; ``None`` keeps none.
 
     Raises:
         SourceError: The source cannot be read, no row is left, or ``strict`` and one is refused.
     """
-    from graphml.tables.source import read_source
     from graphml.tables.validate import validate
 
     logger.info("reading %s", path)
-    source = read_source(path, data=data)
-    if source.timeless:
-        raise SourceError(
-            f'{path} says time = "none", and a store keeps events by their time',
-            hint="name the column that holds the time",
-        )
-    tables, refused = validate(source, now=now, allow_future=allow_future)
+    with _opened(path, data) as source:
+        if source.timeless:
+            raise SourceError(
+                f'{path} says time = "none", and a store keeps events by their time',
+                hint="name the column that holds the time",
+            )
+        tables, refused = validate(source, now=now, allow_future=allow_future)
     room = quarantine / now.strftime("%Y%m%dT%H%M%S.%fZ") if quarantine else None
     if refused.rows.height and (strict or tables.events.height == 0):
         raise _refusal(path, refused, room, strict=strict)
     if tables.events.height == 0:
         raise SourceError(f"{path} has no event", hint="is it the right folder?")
     logger.info("%d events are valid", tables.events.height)
-    counts = _stored(tables, store, strict=strict, dry_run=dry_run)
+    counts = _stored(tables, target, strict=strict, dry_run=dry_run)
     refused = refused.with_conflicts(counts.conflicts)
     if strict and counts.conflicts.height:
         raise _refusal(path, refused, room, strict=strict)
     return _report(refused, counts, room, label_notes(tables.labels))
 
 
-def _stored(tables: Tables, store: GraphStore, *, strict: bool, dry_run: bool) -> Counts:
+@contextmanager
+def _opened(path: Path, data: Path | None) -> Iterator[Source]:
+    """Open a source: files, or the matches of a card that maps a graph."""
+    from graphml.tables.cardparser import read_card
+    from graphml.tables.source import read_source
+
+    if path.suffix.lower() == ".toml" and path.is_file() and read_card(path).store is not None:
+        from graphml.store.neo4j_mapped import matched_source
+
+        with matched_source(path) as source:
+            yield source
+    else:
+        yield read_source(path, data=data)
+
+
+def _stored(tables: Tables, target: Target, *, strict: bool, dry_run: bool) -> Counts:
     """Return what was written, or would be; with ``strict`` nothing is where there are conflicts."""
     if dry_run:
-        return store.preview_tables(tables)
+        return target.preview_tables(tables)
     try:
-        return store.write_tables(tables, strict=strict)
+        return target.write_tables(tables, strict=strict)
     except StoreConflictError:
-        return store.preview_tables(tables)
+        return target.preview_tables(tables)
 
 
 def _refusal(path: Path, refused: Quarantine, room: Path | None, *, strict: bool) -> SourceError:

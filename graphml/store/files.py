@@ -20,11 +20,14 @@ Saved = TypeVar("Saved")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_ELSEWHERE = "name another folder with --store"
 
 
 @contextmanager
-def clear_errors(folder: Path) -> Iterator[None]:
+def clear_errors(folder: Path, *, instead: str = _ELSEWHERE) -> Iterator[None]:
     """Turn the system's errors about files into one line about the store in ``folder``.
+
+    Where it may not be written, ``instead`` says what else the user can do.
 
     Raises:
         StorePermissionError: Files may not be written or read there.
@@ -33,15 +36,15 @@ def clear_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, pl.exceptions.ComputeError) as error:
-        raise _clear(folder, error) from error
+        raise _clear(folder, error, instead) from error
 
 
-def _clear(folder: Path, error: Exception) -> StoreError:
+def _clear(folder: Path, error: Exception, instead: str = _ELSEWHERE) -> StoreError:
     code = error.errno if isinstance(error, OSError) and error.errno else _code_in(str(error))
     if code in _REFUSED:
         return StorePermissionError(
             f"store {folder}: {os.strerror(code)}",
-            hint="give this user the right to write there, or name another folder with --store",
+            hint=f"give this user the right to write there, or {instead}",
         )
     if code in _FULL:
         return StoreError(
