@@ -137,6 +137,23 @@ class GraphStore(ABC):
             raise ValueError(f"no table {table!r}; known: {', '.join(TABLES)}")
         return self._stored_rows(table)
 
+    def rows_since(self, sequence: int) -> Tables:
+        """Return all rows with a load sequence above ``sequence``, in load order: what came since.
+
+        Whatever they are known from: a copy kept elsewhere is brought up to date by them, late
+        events too, and is cut at a moment by ``moments.visible``. Of attribute rows with the same
+        key and ``valid_from`` the last alone; it replaces the copy's.
+
+        Args:
+            sequence: ``Summary.sequence`` when the copy was made; 0 for all.
+
+        Raises:
+            ValueError: It is negative.
+        """
+        if sequence < 0:
+            raise ValueError(f"sequence is at least 0, got {sequence}")
+        return Tables(**{table: self._rows_since(table, sequence) for table in TABLES})
+
     def neighborhood(
         self, node_type: str, key: str, *, hops: int = 2, as_of: datetime, limit: int = 200
     ) -> Tables:
@@ -287,6 +304,9 @@ class GraphStore(ABC):
 
     @abstractmethod
     def _stored_rows(self, table: str) -> pl.DataFrame: ...
+
+    def _rows_since(self, table: str, sequence: int) -> pl.DataFrame:
+        return self._stored_rows(table).filter(pl.col("sequence") > sequence)
 
     @abstractmethod
     def _neighborhood(

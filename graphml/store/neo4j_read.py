@@ -78,9 +78,12 @@ def read_tables(connection: Connection, as_of: datetime, loaded_until: int | Non
     return visible(Tables(**frames), as_of)
 
 
-def read_stored(connection: Connection, table: str) -> pl.DataFrame:
-    """Return what ``GraphStore.stored_rows`` promises; loads that are under way stay unseen."""
-    rows = read_records(connection, table, until=read_state(connection).sequence)
+def read_stored(connection: Connection, table: str, *, after: int = 0) -> pl.DataFrame:
+    """Return what ``GraphStore.stored_rows`` promises of load sequences above ``after``.
+
+    Loads that are under way stay unseen.
+    """
+    rows = read_records(connection, table, after=after, until=read_state(connection).sequence)
     return latest(rows, table) if table in KEYS else rows
 
 

@@ -1,16 +1,16 @@
-"""A transport that fails: connections lost before and after a commit, deadlocks, processes that die."""
+"""A transport that fails: connections lost before and after a commit, leaders that change, processes that die."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
-from neo4j.exceptions import IncompleteCommit, ServiceUnavailable, TransientError
+from neo4j.exceptions import IncompleteCommit, Neo4jError, ServiceUnavailable, SessionExpired
 
 from graphml.store.cypher import statement
 from graphml.store.neo4j import Neo4jStore
@@ -21,6 +21,31 @@ class Killed(BaseException):
     """The process ended here: nothing of it runs on."""
 
 
+def answer(code: str, message: str) -> Neo4jError:
+    """Return the error that the driver makes of a server's answer."""
+    return Neo4jError._hydrate_neo4j(code=code, message=message)
+
+
+ANSWERS: dict[str, Callable[[], Exception]] = {
+    "no leader": lambda: answer(
+        "Neo.ClientError.Cluster.NotALeader",
+        "No write operations are allowed directly on this.\nYes",
+    ),
+    "read only": lambda: answer(
+        "Neo.ClientError.General.ForbiddenOnReadOnlyDatabase", "This is a read only database."
+    ),
+    "unavailable": lambda: answer(
+        "Neo.TransientError.General.DatabaseUnavailable", "Requested database is not available."
+    ),
+    "deadlock": lambda: answer(
+        "Neo.TransientError.Transaction.DeadlockDetected",
+        "ForsetiClient[transactionId=7] can't acquire ExclusiveLock{owner=ForsetiClient[6]}",
+    ),
+    "session expired": lambda: SessionExpired("Failed to write data to connection"),
+}
+"""What is said when a leader changes or locks cross: nothing of the transaction stays."""
+
+
 class Faults:
     """Draws from a seed what becomes of each transaction.
 
@@ -29,41 +54,80 @@ class Faults:
         dead: Whether the process has been killed: nothing of it reaches the server any more.
     """
 
-    KINDS = ("lost before", "lost after", "transient", "killed before", "killed after")
+    KINDS = ("lost before", "lost after", "killed before", "killed after", *ANSWERS)
 
-    def __init__(self, seed: int, share: float) -> None:
+    def __init__(self, seed: int, share: float, kinds: tuple[str, ...] = KINDS) -> None:
         self._rng = np.random.default_rng(seed)
         self._share = share
+        self._kinds = kinds
         self.happened: list[str] = []
         self.dead = False
 
     def draw(self) -> str | None:
+        if self.dead:
+            raise Killed
         if self._rng.random() >= self._share:
             return None
-        self.happened.append(str(self._rng.choice(self.KINDS)))
+        self.happened.append(str(self._rng.choice(self._kinds)))
         return self.happened[-1]
 
     def die(self) -> None:
         self.dead = True
         raise Killed
 
-    def around(self, do: Any) -> Any:
+    def around(self, fault: str | None, do: Any) -> Any:
         """Do a transaction, or fail before it or after its commit, as the driver would tell."""
-        if self.dead:
-            raise Killed
-        fault = self.draw()
         if fault == "lost before":
             raise ServiceUnavailable("connection reset by peer")
         if fault == "killed before":
             self.die()
-        if fault == "transient":
-            raise TransientError("deadlock detected")
         result = do()
         if fault == "lost after":
             raise IncompleteCommit("connection reset by peer")
         if fault == "killed after":
             self.die()
         return result
+
+    def strike(self, fault: str) -> Strike:
+        """Draw when the server answers so, and whether it does so for longer than the driver tries."""
+        times, lasting = int(self._rng.integers(1, 3)), bool(self._rng.random() < 0.5)
+        self.happened[-1] += f" x {times}" if not lasting else ", lasting"
+        return Strike(ANSWERS[fault], bool(self._rng.random() < 0.5), times, lasting)
+
+
+class Strike:
+    """Transactions that the server refuses at their first statement or at their commit.
+
+    Args:
+        error: Makes what it answers.
+        late: At the commit, when all was done.
+        times: How many transactions.
+        lasting: For longer than the driver tries.
+
+    Attributes:
+        left: How many transactions it will still meet.
+    """
+
+    def __init__(
+        self, error: Callable[[], Exception], late: bool, times: int, lasting: bool
+    ) -> None:
+        self._error = error
+        self._late = late
+        self.left = times
+        self.lasting = lasting
+
+    def on(self, transaction: Any) -> None:
+        """Let one transaction of the driver meet it; the driver's own retry goes on from there."""
+        if not self.left:
+            return
+        self.left -= 1
+
+        def refuse(*_: Any, **__: Any) -> Any:
+            transaction._rollback()
+            raise self._error()
+
+        # As on the wire: the answer comes where the driver sends, and what it does then is its own.
+        setattr(transaction, "_commit" if self._late else "run", refuse)
 
 
 class _Session:
@@ -80,11 +144,37 @@ class _Session:
     def __exit__(self, *told: Any) -> Any:
         return self._inner.__exit__(*told)
 
-    def execute_write(self, *work: Any) -> Any:
-        return self._faults.around(lambda: self._inner.execute_write(*work))
+    def execute_write(self, work: Any, *more: Any) -> Any:
+        fault = self._faults.draw()
+        if fault not in ANSWERS:
+            return self._faults.around(fault, lambda: self._inner.execute_write(work, *more))
+        strike = self._faults.strike(fault)
+        patience = self._inner._config.max_transaction_retry_time
+        if strike.lasting:
+            self._inner._config.max_transaction_retry_time = 0
+
+        def struck(transaction: Any, *more: Any) -> Any:
+            strike.on(transaction)
+            return work(transaction, *more)
+
+        try:
+            return self._inner.execute_write(struck, *more)
+        finally:
+            self._inner._config.max_transaction_retry_time = patience
+
+    def begin_transaction(self, **more: Any) -> Any:
+        fault = self._faults.draw()
+        if fault not in ANSWERS:
+            return self._faults.around(fault, lambda: self._inner.begin_transaction(**more))
+        transaction = self._inner.begin_transaction(**more)
+        self._faults.strike(fault).on(transaction)
+        return transaction
 
     def run(self, *work: Any, **more: Any) -> Any:
-        return self._faults.around(lambda: self._inner.run(*work, **more))
+        fault = self._faults.draw()
+        if fault in ANSWERS:
+            raise ANSWERS[fault]()
+        return self._faults.around(fault, lambda: self._inner.run(*work, **more))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
