@@ -29,8 +29,8 @@ from graphml.schema import MARKETPLACE
 from graphml.store.archive import Archive
 from graphml.store.cypher import statement
 from graphml.store.neo4j import Neo4jStore
+from graphml.store.neo4j_schema import prepare
 from graphml.store.neo4j_ties import TIES
-from graphml.store.neo4j_write import prepare
 from graphml.tables.frames import Tables, frame_schema
 from graphml.tables.synthetic import make_marketplace
 from tests.neo4j_server import empty, serve
@@ -144,6 +144,7 @@ def measure(events: pl.DataFrame, rounds: int) -> dict[str, Any]:
         **rates,
         "write_ratio": round(best["naive_write"] / best["write"], 2),
         "read_ratio": round(best["naive_read"] / best["read"], 2),
+        "reload_ratio": round(best["naive_reload"] / best["reload"], 2),
     }
 
 
@@ -154,6 +155,8 @@ def _round(
     clock("naive_write", lambda: naive_write(driver, events))
     expected = shape(driver)
     naive_rows = clock("naive_read", lambda: naive_read(driver))
+    # Its counts of ties go up once more: such a loop is no load that may be repeated.
+    clock("naive_reload", lambda: naive_write(driver, events))
     empty(driver)
     with Neo4jStore(url) as store:
         clock("write", lambda: store.write_tables(Tables(events=events)))
@@ -248,18 +251,14 @@ def main() -> int:
             f"heap and client on one machine, median of {figures['rounds']} rounds. Both write the "
             "same nodes, records, timelines and ties (compared after each round), and read the same "
             "table. Naive: UNWIND and MERGE in batches of 10,000, one session, indexed keys; reading "
-            "record by record. Both warmed up before."
+            "record by record. Both warmed up before. Written again, the naive loop counts each tie once more; ours "
+            "changes nothing."
         ),
         columns=("", "naive loop", "graphml", "ratio"),
         rows=[
             _row("write, events/s", figures, "write"),
             _row("read into tables, events/s", figures, "read"),
-            (
-                "write what is known already, events/s",
-                "",
-                f"{figures['reload_events_per_s']:,}",
-                "",
-            ),
+            _row("write what is known already, events/s", figures, "reload"),
         ],
     )
     scored = measure_scores(20_000 if options.quick else 1_000_000, 1 if options.quick else 3)

@@ -21,6 +21,7 @@ from graphml.cli import (
     recommend,
     rings,
     runs,
+    uninstall,
 )
 from graphml.errors import GraphmlError, one_line
 
@@ -71,6 +72,7 @@ app.command("explain")(explain.explain)
 app.command("label")(decisions.label)
 app.command("evaluate")(evaluate.evaluate)
 app.command("runs")(runs.runs)
+app.command("uninstall")(uninstall.uninstall)
 app.command("doctor")(doctor.doctor)
 
 

@@ -1,4 +1,4 @@
-"""One URL, one store: ``embedded://PATH`` or Neo4j."""
+"""One URL, one store: ``embedded://PATH``, Neo4j, or a card that maps a graph there."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ def connect(url: str, *, read_only: bool = False) -> GraphStore:
     """Return the store at ``url``.
 
     Args:
-        url: ``embedded://PATH`` (all that follows is a path) or a Neo4j URL; its user and
-            password come from NEO4J_USERNAME and NEO4J_PASSWORD.
+        url: ``embedded://PATH`` (all that follows is a path), a Neo4j URL, or the path of a card
+            (``.toml``) that maps a Neo4j graph; user and password come from NEO4J_USERNAME and
+            NEO4J_PASSWORD.
         read_only: Never create or change anything there.
 
     Raises:
         UsageError: The URL names no known kind of store.
+        CardError: The card is malformed.
+        SourceError: There is no such card.
         StoreConnectionError: Nothing answers there.
         StorePermissionError: It answers, but not to this user.
     """
@@ -32,6 +35,11 @@ def connect(url: str, *, read_only: bool = False) -> GraphStore:
         from graphml.store.neo4j import Neo4jStore
 
         return Neo4jStore(url, read_only=read_only, archive=Archive(state_folder(url) / "runs"))
+    if url.lower().endswith(".toml") and "://" not in url:
+        from graphml.store.archive import Archive
+        from graphml.store.neo4j_mapped import MappedStore
+
+        return MappedStore(url, read_only=read_only, archive=Archive(state_folder(url) / "runs"))
     raise UsageError(
         f"{url!r} names no kind of store",
         hint=f"embedded://{url}"

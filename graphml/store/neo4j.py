@@ -12,6 +12,8 @@ from graphml.errors import StoreConnectionError, StoreError
 from graphml.results import Decision, Recommendation, Ring, RunInfo
 from graphml.store.archive import Archive
 from graphml.store.base import Counts, GraphStore, Run, Summary
+from graphml.store.neo4j_about import About, read_about
+from graphml.store.neo4j_guard import answer
 from graphml.store.neo4j_neighbors import read_neighborhood
 from graphml.store.neo4j_read import read_stored, read_summary, read_tables
 from graphml.store.neo4j_rollback import roll_back
@@ -23,8 +25,10 @@ from graphml.store.neo4j_runs import (
     read_runs,
     write_decision,
 )
+from graphml.store.neo4j_schema import prepare
 from graphml.store.neo4j_session import Connection, fill
-from graphml.store.neo4j_write import prepare, preview_tables, write_tables
+from graphml.store.neo4j_uninstall import Traces, remove_traces, traces_of
+from graphml.store.neo4j_write import preview_tables, write_tables
 from graphml.tables.frames import Tables, require_utc
 
 
@@ -37,7 +41,8 @@ class Neo4jStore(GraphStore):
     """A Neo4j database, 5.26 or newer.
 
     User and password come from NEO4J_USERNAME and NEO4J_PASSWORD, or from the file that
-    NEO4J_PASSWORD_FILE names; NEO4J_DATABASE names a database that is not the user's own. Opening
+    NEO4J_PASSWORD_FILE names, for a store that is only read from NEO4J_READ_USERNAME and so on
+    where they are set; without TLS only the local host is reached. NEO4J_DATABASE names a database that is not the user's own. Opening
     it changes nothing: the first write creates constraints and indexes.
 
     In the database, an event is a node ``Event`` behind its member, ``(:Member)-[:DID]->(:Event)``;
@@ -51,6 +56,7 @@ class Neo4jStore(GraphStore):
         archive: Where scores of runs are kept, for rollbacks by more than one run.
 
     Raises:
+        UsageError: The URL or the credentials cannot be used as they are set.
         StoreConnectionError: Nothing answers there.
         StorePermissionError: It answers, but not to this user.
         StoreVersionError: Another version of graphml wrote it.
@@ -84,16 +90,30 @@ class Neo4jStore(GraphStore):
     def _stored_rows(self, table: str) -> pl.DataFrame:
         return read_stored(self._connection, table)
 
+    def _rows_since(self, table: str, sequence: int) -> pl.DataFrame:
+        return read_stored(self._connection, table, after=sequence)
+
     def _neighborhood(
         self, node_type: str, key: str, hops: int, as_of: datetime, limit: int
     ) -> Tables:
         return read_neighborhood(self._connection, node_type, key, hops, as_of, limit)
 
     def cypher(self, statement: str, parameters: dict[str, object]) -> pl.DataFrame:
-        """Return the rows of one read-only statement; the server refuses any other."""
-        rows = self._connection.read(statement, **parameters)
+        """Return the rows of one statement that only reads the graph.
+
+        It may call the server's own functions and procedures that only read, none of a plugin: see
+        ``neo4j_guard``.
+
+        Raises:
+            StorePermissionError: It would do more.
+        """
+        rows = answer(self._connection, statement, parameters)
         native = [{name: _native(value) for name, value in row.items()} for row in rows]
         return pl.DataFrame(native, infer_schema_length=None)
+
+    def about(self) -> About:
+        """Return what answers there, and who may do what; nothing is written to find out."""
+        return read_about(self._connection)
 
     def _open_run(
         self, kind: str, model: str | None, as_of: datetime, content: str | None
@@ -159,6 +179,24 @@ class Neo4jStore(GraphStore):
     def decisions(self, as_of: datetime) -> list[Decision]:
         """Return the decisions taken by ``as_of``, oldest first."""
         return read_decisions(self._connection, require_utc("as_of", as_of))
+
+    def traces(self) -> Traces:
+        """Return what graphml has there, as counts."""
+        return traces_of(self._connection)
+
+    def uninstall(self) -> None:
+        """Remove every trace of graphml: what it loaded, published and indexed, and the archive of runs.
+
+        Raises:
+            StorePermissionError: It was opened to be read only.
+            StoreLockedError: Somebody is loading.
+        """
+        self._connection.require_writable()
+        runs = [run.run_id for run in self.runs()]
+        remove_traces(self._connection)
+        if self._archive is not None:
+            self._archive.remove(runs)
+        self._prepared = False
 
     def close(self) -> None:
         """Let go of all connections; safe to call twice."""

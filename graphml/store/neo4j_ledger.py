@@ -36,15 +36,16 @@ def empty_slot(
     Raises:
         StoreLockedError: Another run has taken the slot.
     """
-    count = connection.read(fill("count_slot", SLOT=SLOTS[slot]), run_id=run_id)[0]
+    parts = {"SLOT": SLOTS[slot], **connection.owners.parts}
+    count = connection.read(fill("count_slot", **parts), run_id=run_id)[0]
     if count["held"] == count["found"]:
         return
     kept = set(but)
-    held = (row["member_id"] for row in connection.read(fill("read_slot", SLOT=SLOTS[slot])))
+    held = (row["member_id"] for row in connection.read(fill("read_slot", **parts)))
     others = [name for name in held if name not in kept]
     for start in range(0, len(others), SCORES_AT_ONCE):
         parameters = {"run_id": run_id, "members": others[start : start + SCORES_AT_ONCE]}
-        work = fill("empty_slot", SLOT=SLOTS[slot]), parameters
+        work = fill("empty_slot", **parts), parameters
         write_batch(connection, work, kind, batch=0, slot=True, ledger=False)
 
 

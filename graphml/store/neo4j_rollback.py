@@ -112,7 +112,8 @@ def _kept(archive: Archive | None, run_id: str) -> pl.DataFrame | None:
 def _fill(connection: Connection, kind: str, run_id: str | None, scores: pl.DataFrame) -> Slot:
     token = f"rollback-{secrets.token_hex(8)}"
     slot = take_slot(connection, kind, token)
-    text, rows = fill("write_slot", SLOT=SLOTS[slot]), scores.iter_rows()
+    text = fill("write_slot", SLOT=SLOTS[slot], **connection.owners.parts)
+    rows = scores.iter_rows()
     batch = 0
     while some := [list(row) for row in islice(rows, SCORES_AT_ONCE)]:
         work = text, {"run_id": token, "batch": batch, "rows": some}

@@ -100,14 +100,15 @@ class Neo4jRun:
     def _write_rings(self, rings: Sequence[Ring]) -> None:
         for batch in _batches(rings, _RINGS_AT_ONCE):
             rows = [_ring_row(self._rings + i, ring) for i, ring in enumerate(batch)]
-            self._write_batch(fill("write_rings"), rows)
+            self._write_batch(fill("write_rings", **self._connection.owners.parts), rows)
             self._rings += len(rows)
 
     def _write_lists(self, recommendations: Sequence[Recommendation]) -> None:
         by_member = sorted(recommendations, key=lambda one: (one.member_id, one.rank))
         lists = (list(own) for _, own in groupby(by_member, key=lambda one: one.member_id))
         for batch in _batches(lists, _LISTS_AT_ONCE):
-            self._write_batch(fill("write_lists"), [_list_row(own) for own in batch])
+            text = fill("write_lists", **self._connection.owners.parts)
+            self._write_batch(text, [_list_row(own) for own in batch])
 
     def _write_scores(self, scores: Scores) -> None:
         if scores.unit != "member" or self._kind != "fraud":
@@ -117,7 +118,7 @@ class Neo4jRun:
             )
         if self._slot is None:
             self._slot = take_slot(self._connection, self._kind, self.run_id)
-        text = fill("write_slot", SLOT=SLOTS[self._slot])
+        text = fill("write_slot", SLOT=SLOTS[self._slot], **self._connection.owners.parts)
         for rows in _batches(zip(scores.ids, scores.values, strict=True), SCORES_AT_ONCE):
             self._write_batch(text, [list(row) for row in rows])
         self._scores.append(scores)

@@ -12,6 +12,7 @@ from pathlib import Path
 from graphml.schema import ColumnSpec
 from graphml.tables.files import FileFormat
 from graphml.tables.formulas import Formula
+from graphml.tables.graphpattern import GraphPattern
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +24,7 @@ class CardFile:
         required: Columns without which a row is set aside, whatever it is used for.
         skip: Rows that are left out on purpose, and counted.
         checksum: ``sha256:…`` of the one file.
+        pattern: Of a graph, whose matches are the rows; its file is written when they are fetched.
     """
 
     name: str
@@ -31,6 +33,7 @@ class CardFile:
     required: tuple[str, ...] = ()
     skip: Formula | None = None
     checksum: str | None = None
+    pattern: GraphPattern | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +87,11 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
-    """A card as it was written; nothing is known yet of the files it names."""
+    """A card as it was written; nothing is known yet of the files it names.
+
+    Attributes:
+        store: URL of the Neo4j graph that it maps; ``None`` for a card of files.
+    """
 
     path: Path
     files: Mapping[str, CardFile]
@@ -94,6 +101,7 @@ class Card:
     products: bool = True
     timeless: bool = False
     pseudonym_key_file: str | None = None
+    store: str | None = None
 
     @property
     def features(self) -> dict[str, dict[str, ColumnSpec]]:

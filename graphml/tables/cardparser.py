@@ -39,14 +39,16 @@ def read_card(path: Path) -> Card:
             hint="read it with read_graph: docs/how-to/add-a-graph.md",
         )
     top.known(
-        *TOLD, "products", "time", "time_zone", "currency", "pseudonym_key_file", "files", *TABLES
-    )
+        *TOLD, "products", "time", "time_zone", "currency", "pseudonym_key_file", "store", "files",
+        *TABLES,
+    )  # fmt: skip
     for told in TOLD:
         top.text(told)
     currency = top.text("currency")
     if currency is not None and currency not in CURRENCIES:
         raise top.wrong("currency", "an ISO 4217 code, as EUR")
     files = files_of(top)
+    _check_store(top, files)
     blocks = tuple(
         _block(f"{path.name} [[{table}]] {index}", table, block, files)
         for table in TABLES
@@ -63,7 +65,24 @@ def read_card(path: Path) -> Card:
         products=top.values.get("products") != "none",
         timeless=top.text("time", ["none"]) is not None,
         pseudonym_key_file=top.text("pseudonym_key_file"),
+        store=top.text("store"),
     )
+
+
+def _check_store(top: Keys, files: Mapping[str, CardFile]) -> None:
+    """Refuse a card that is half of files and half of a graph."""
+    matched = [name for name, file in files.items() if file.pattern is not None]
+    if matched and "store" not in top.values:
+        raise CardError(
+            f"{top.where} [files.{matched[0]}]: match speaks of a graph, and the card names none",
+            hint='store = "neo4j+s://graph.example.com"',
+        )
+    other = next((name for name in files if name not in matched), None)
+    if "store" in top.values and other is not None:
+        raise CardError(
+            f"{top.where} [files.{other}]: a card of a graph has no files",
+            hint='match = "(c:Customer)-[r:BOUGHT]->(i:Item)"',
+        )
 
 
 def _blocks(top: Keys, table: str) -> list[Any]:

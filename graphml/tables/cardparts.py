@@ -10,6 +10,7 @@ from graphml.errors import CardError, one_line
 from graphml.schema import ColumnSpec, ColumnType
 from graphml.tables.card import CardFile, Column, Join
 from graphml.tables.files import FileFormat, Format
+from graphml.tables.graphpattern import parse_pattern
 from graphml.tables.keys import Keys
 from graphml.tables.normalise import STEPS, step_named
 
@@ -30,6 +31,8 @@ def files_of(top: Keys) -> dict[str, CardFile]:
 
 def _file(where: str, name: str, files: Keys) -> CardFile:
     values = files.values[name]
+    if isinstance(values, dict) and "match" in values:
+        return _matched(Keys(values, where, files.how), name)
     table = Keys({"path": values} if isinstance(values, str) else values, where, files.how).known(
         "path", "format", "delimiter", "quote", "encoding", "null", "decimal", "required", "skip",
         "checksum",
@@ -55,6 +58,21 @@ def _file(where: str, name: str, files: Keys) -> CardFile:
         required=table.texts("required"),
         skip=table.formula("skip"),
         checksum=checksum,
+    )
+
+
+def _matched(table: Keys, name: str) -> CardFile:
+    """Return a file whose rows are the matches of a pattern; it is called as it is in the card."""
+    table.known("match", "required", "skip")
+    if not name.isidentifier():
+        raise CardError(f"{table.where}: what is matched is named by a word", hint=table.how)
+    return CardFile(
+        name=name,
+        paths=(name,),
+        spec=FileFormat(format="parquet"),
+        required=table.texts("required"),
+        skip=table.formula("skip"),
+        pattern=parse_pattern(table.text("match") or "", table.where),
     )
 
 

@@ -1,0 +1,5 @@
+// drop_index: take an index away.
+// __NAME__: its name
+// Parameters: none
+// Returns: nothing
+DROP INDEX __NAME__ IF EXISTS
