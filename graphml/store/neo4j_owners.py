@@ -11,7 +11,7 @@ from graphml.schema import MARKETPLACE
 
 CONVERSIONS = ("", "toInteger")
 """Functions that turn an id's text into a key of the type that it has there."""
-_QUOTED = re.compile(r"`[^`\\\x00-\x1f\x7f-\x9f]+`")
+_QUOTED = re.compile(r"`[^`\\\x00-\x1f\x7f-\x9f\ud800-\udfff]+`")
 
 
 def quoted(name: str) -> str:
@@ -20,7 +20,7 @@ def quoted(name: str) -> str:
     Nothing in it can end the quotes: neither a backtick nor an escape that spells one.
 
     Raises:
-        CardError: It holds a backtick, a backslash or a control character, or is empty.
+        CardError: It holds a backtick, a backslash, a control character or a lone surrogate, or is empty.
 
     >>> quoted("Kunde Nr")
     '`Kunde Nr`'
@@ -29,7 +29,7 @@ def quoted(name: str) -> str:
     if not is_quoted(text):
         raise CardError(
             f"{one_line(name)!r} cannot be named in a statement",
-            hint="no backticks, backslashes or control characters",
+            hint="no backticks, backslashes, control characters or halves of a character",
         )
     return text
 
