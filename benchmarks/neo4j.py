@@ -33,7 +33,7 @@ from graphml.store.neo4j_schema import prepare
 from graphml.store.neo4j_ties import TIES
 from graphml.tables.frames import Tables, frame_schema
 from graphml.tables.synthetic import make_marketplace
-from tests.neo4j_server import empty, serve
+from tests.neo4j_server import Machine, empty, serve
 
 _SCORED = datetime(2024, 6, 1, tzinfo=UTC)
 _END = datetime(9999, 1, 1, tzinfo=UTC)
@@ -169,6 +169,27 @@ def _round(
     return expected
 
 
+def measure_size(events: pl.DataFrame) -> dict[str, Any]:
+    """Return how much disk a fresh database takes for ``events``, and its log of transactions."""
+    with tempfile.TemporaryDirectory(prefix="graphml-neo4j-") as folder:
+        machine = Machine(Path(folder))
+        with Neo4jStore(machine.start().url) as store:
+            store.write_tables(Tables(events=events))
+        machine.stop()  # tidily: all is in its files then
+        size = {
+            part: sum(
+                file.stat().st_blocks * 512
+                for file in (Path(folder) / "neo4j" / "data" / part / "neo4j").rglob("*")
+                if file.is_file()
+            )
+            for part in ("databases", "transactions")
+        }
+    return {
+        "store_bytes_per_event": round(size["databases"] / events.height),
+        "log_bytes_per_event": round(size["transactions"] / events.height),
+    }
+
+
 def measure_scores(members: int, rounds: int) -> dict[str, Any]:
     """Return how fast scores are published, beside the bare loop that sets one property.
 
@@ -261,6 +282,19 @@ def main() -> int:
             _row("write what is known already, events/s", figures, "reload"),
         ],
     )
+    sized = measure_size(events)
+    size = Table(
+        title="Disk",
+        text=(
+            f"A fresh database after one load of these events, stopped tidily: {figures['nodes']:,} nodes, "
+            f"{figures['ties'] + figures['events']:,} relationships, all properties and indexes."
+        ),
+        columns=("", "bytes an event"),
+        rows=[
+            ("database", f"{sized['store_bytes_per_event']:,}"),
+            ("log of transactions, until it is pruned", f"{sized['log_bytes_per_event']:,}"),
+        ],
+    )
     scored = measure_scores(20_000 if options.quick else 1_000_000, 1 if options.quick else 3)
     scores = Table(
         title="Scores written back",
@@ -274,7 +308,9 @@ def main() -> int:
             ("scores/s", f"{scored['bare_scores_per_s']:,}", f"{scored['publish_scores_per_s']:,}", f"{scored['score_ratio']:.2f}"),
         ],
     )  # fmt: skip
-    return finish("neo4j", options, figures | scored, table, seed=_SEED, further=[scores])
+    return finish(
+        "neo4j", options, figures | sized | scored, table, seed=_SEED, further=[size, scores]
+    )
 
 
 def _row(name: str, figures: dict[str, Any], what: str) -> tuple[str, str, str, str]:
