@@ -64,6 +64,8 @@ bench: $(VENV)/dev neo4j-jars
 	$(BIN)/python -m benchmarks.load --write
 	$(BIN)/python -m benchmarks.rings --write
 	$(BIN)/python -m benchmarks.neo4j --write
+	$(BIN)/python -m benchmarks.neo4j_read --write
+	$(BIN)/python -m benchmarks.neo4j_killed --write
 
 wheel: $(VENV)/dev
 	$(BIN)/python -m build --wheel --no-isolation
