@@ -60,7 +60,8 @@ def naive_ties(driver: Driver) -> int:
 
 def block_ties(store: Neo4jStore) -> int:
     patterns = [parse_pattern(f"(m:Member)-[:{tie}]->(t:{label})", "") for tie, label in _types()]
-    return sum(match_ids(store._connection, pattern).height for pattern in patterns)
+    with store._connection.holding_ids():
+        return sum(match_ids(store._connection, pattern).height for pattern in patterns)
 
 
 def digest(events: pl.DataFrame) -> int:

@@ -1,6 +1,6 @@
-// read_node_block: properties of the nodes of a label in a range of internal ids, each node's as one text.
-// __LABEL__: label; __TEXT__: the properties, parted by $separator
-// Parameters: $first, $last: ids, both included; $separator: text
-// Returns: ids: list of integers; rows: list of text
-MATCH (n0) WHERE id(n0) IN range($first, $last) AND n0:__LABEL__
-RETURN collect(id(n0)) AS ids, collect(__TEXT__) AS rows
+// read_node_block: properties of nodes, each node's as one text.
+// __TEXT__: its id and the properties, parted by $separator
+// Parameters: $nodes: text: internal ids, a space between two; $separator: text
+// Returns: rows: list of text
+MATCH (n0) WHERE id(n0) IN [one IN split($nodes, ' ') | toInteger(one)]
+RETURN collect(__TEXT__) AS rows

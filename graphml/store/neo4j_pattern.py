@@ -1,20 +1,19 @@
 """The matches of a pattern in a user's graph, read in blocks: ids as integers, each text once.
 
 A match travels as the internal ids of its nodes, integers that cost the driver a tenth of a text;
-the properties of nodes come once a node and are joined to them here. Blocks are ranges of the
-first node's id, so that neither side holds more than some of them. Internal ids may be given to
-other nodes once theirs are gone, but not while a transaction is open that saw them: one is held
-open from before the first block until after the last.
+the properties of nodes come once a node and are joined to them here. A block is what begins at some
+of the first label's nodes, so that neither side holds more than a few of them, and no index is
+needed. Internal ids may be given to other nodes once theirs are gone, but not while a transaction
+is open that saw them: one is held open from before the first block until after the last.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from graphml.schema import ColumnSpec
@@ -23,15 +22,23 @@ from graphml.store.neo4j_rows import Columns, absent_character, unpack
 from graphml.store.neo4j_session import Connection, fill
 from graphml.tables.graphpattern import GraphPattern
 
-BLOCK = 25_000
+BLOCK = 50_000
 """Matches, or nodes, that are asked for in one go."""
+_IDS = 500_000
+"""Nodes whose ids are asked for in one go."""
 _SESSIONS = 2
+_FOLD = 64
+"""Matches whose ids come in one text: longer ones are put together too slowly at the server."""
+
+Ids = np.ndarray[Any, np.dtype[np.int64]]
+Names = Mapping[str, tuple[str, str]]
+"""By ``alias.property``: the variable in the statement, and the property."""
 
 
 def read_pattern(
     connection: Connection, pattern: GraphPattern, properties: Sequence[str]
 ) -> pl.DataFrame:
-    """Return a row for each match, ordered by the first node's id.
+    """Return a row for each match.
 
     Args:
         connection: To the graph.
@@ -42,15 +49,18 @@ def read_pattern(
         A column of text for each of ``properties``: as Neo4j spells it, moments in UTC; null where
         it is absent, or neither text, number, boolean nor temporal.
     """
+    pattern = _from_the_lighter_end(connection, pattern)
     of = {alias: [p for p in properties if p.startswith(f"{alias}.")] for alias in pattern.aliases}
+    steps = {
+        p: f"r{i}" for i, step in enumerate(pattern.steps) for p in of.get(step.alias or "", [])
+    }
     with connection.holding_ids():
         nodes = {
-            node.alias: _nodes(connection, node.label, of[node.alias])
+            node.alias: _nodes(connection, node_ids(connection, node.label), of[node.alias])
             for node in pattern.nodes
             if of[node.alias]
         }
-        steps = {f"r{i}": of.get(step.alias or "", []) for i, step in enumerate(pattern.steps)}
-        frame = match_ids(connection, pattern, steps)
+        frame = _matches(connection, pattern, steps)
     for position, node in enumerate(pattern.nodes):
         if node.alias in nodes:
             # A node that came after the nodes were read is left out, with its matches.
@@ -60,63 +70,123 @@ def read_pattern(
     return frame.select(properties)
 
 
-def match_ids(
-    connection: Connection, pattern: GraphPattern, steps: dict[str, list[str]] | None = None
-) -> pl.DataFrame:
-    """Return a row for each match: ``n0``, ``n1``, …, its nodes' internal ids, and steps' properties.
+def match_ids(connection: Connection, pattern: GraphPattern) -> pl.DataFrame:
+    """Return a row for each match: under each node's alias its internal id (Int64).
 
-    Args:
-        connection: To the graph; ids stay those of their nodes while ``Connection.holding_ids``.
-        pattern: What is matched.
-        steps: By ``r0``, ``r1``, … the ``alias.property`` to read of that step.
+    They are the nodes' within ``holding_ids`` of the connection.
     """
-    names = {p: (step, p.partition(".")[2]) for step, own in (steps or {}).items() for p in own}
-    parts = {
-        "LABEL": quoted(pattern.nodes[0].label),
-        "CHAIN": _chain(pattern),
-        "IDS": ", ".join(f"collect(id(n{i}))" for i in range(len(pattern.nodes))),
-        "TEXT": _text(names),
-    }
-    rows = max(
-        connection.read(fill("count_steps", TYPE=quoted(step.type)))[0]["steps"]
-        for step in pattern.steps
-    ) if pattern.steps else 0  # fmt: skip
-    read = _Read(connection, fill("read_match_block", **parts), [*names])
-    frames = [
-        pl.DataFrame({f"n{i}": pl.Series(own, dtype=pl.Int64) for i, own in enumerate(ids)}).hstack(
-            texts
-        )
-        for ids, texts in read.blocks(_ranges(connection, pattern.nodes[0].label, rows))
+    pattern = _from_the_lighter_end(connection, pattern)
+    found = _matches(connection, pattern, {})
+    return found.rename({f"n{i}": node.alias for i, node in enumerate(pattern.nodes)})
+
+
+def _from_the_lighter_end(connection: Connection, pattern: GraphPattern) -> GraphPattern:
+    """Return the pattern so that it begins where fewer relationships are to be looked through.
+
+    At a node without very many of them Neo4j goes through all, whatever their type.
+    """
+    ends = [
+        connection.read(fill("count_degrees", LABEL=quoted(node.label)))[0]["ends"]
+        for node in (pattern.nodes[0], pattern.nodes[-1])
     ]
-    empty = {f"n{i}": pl.Int64() for i in range(len(pattern.nodes))} | dict.fromkeys(
-        names, pl.String()
-    )
-    return pl.concat([pl.DataFrame(schema=empty), *frames])
+    return pattern.flipped if ends[1] < ends[0] else pattern
 
 
-def _nodes(connection: Connection, label: str, properties: Sequence[str]) -> pl.DataFrame:
-    """Return id and properties of each node of a label."""
-    names = {p: ("n0", p.partition(".")[2]) for p in properties}
-    text = fill("read_node_block", LABEL=quoted(label), TEXT=_text(names))
-    frames = [
-        texts.insert_column(0, pl.Series("id", ids, dtype=pl.Int64))
-        for ids, texts in _Read(connection, text, [*names]).blocks(_ranges(connection, label, 0))
-    ]
-    return pl.concat(
-        [pl.DataFrame(schema={"id": pl.Int64(), **dict.fromkeys(names, pl.String())}), *frames]
-    )
-
-
-def _ranges(connection: Connection, label: str, rows: int) -> list[tuple[int, int]]:
-    """Return ranges of ids, both ends included, each with about ``BLOCK`` nodes or matches."""
+def node_ids(connection: Connection, label: str) -> Ids:
+    """Return the internal ids of a label's nodes; they are theirs within ``holding_ids``."""
     lie = connection.read(fill("range_of_nodes", LABEL=quoted(label)))[0]
     if not lie["nodes"]:
-        return []
-    span = lie["last"] - lie["first"] + 1
-    width = max(1, math.floor(span * BLOCK / max(rows, lie["nodes"])))
-    return [
-        (at, min(at + width - 1, lie["last"])) for at in range(lie["first"], lie["last"] + 1, width)
+        return np.empty(0, np.int64)
+    width = -(-(lie["last"] - lie["first"] + 1) // -(-lie["nodes"] // _IDS))
+    text = fill("read_node_ids", LABEL=quoted(label))
+    parts = [
+        connection.read(text, first=at, last=at + width - 1, fold=_FOLD)[0]["rows"]
+        for at in range(lie["first"], lie["last"] + 1, width)
     ]
+    return np.concatenate([_unfolded(rows) for rows in parts])
+
+
+def _matches(
+    connection: Connection, pattern: GraphPattern, steps: Mapping[str, str]
+) -> pl.DataFrame:
+    """Return n0, n1, …, the ids of each match's nodes, and properties of its steps as text.
+
+    ``steps`` names by ``alias.property`` the step, r0, r1, …, that it is read of.
+    """
+    first = node_ids(connection, pattern.nodes[0].label)
+    nodes = [f"n{i}" for i in range(len(pattern.nodes))]
+    counts = [
+        connection.read(fill("count_steps", TYPE=quoted(step.type)))[0]["steps"]
+        for step in pattern.steps
+    ]
+    size = max(1, BLOCK * len(first) // max(len(first), *counts, 1))
+    if not steps:
+        ids = " + ".join(f"toString(id({node})) + ' '" for node in nodes)
+        text = fill("read_tie_block", CHAIN=_chain(pattern), IDS=ids)
+
+        def block(some: str) -> pl.DataFrame:
+            rows = connection.read(text, nodes=some, fold=_FOLD)[0]["rows"]
+            return pl.DataFrame(_unfolded(rows).reshape(-1, len(nodes)), schema=nodes)
+
+        frames = _side_by_side(block, first, size)
+        return pl.concat([_empty(nodes, ()), *frames], rechunk=False)
+    names = {p: (step, p.partition(".")[2]) for p, step in steps.items()}
+    text = fill("read_match_block", CHAIN=_chain(pattern), TEXT=_text(nodes, names))
+    return _unpacked(connection, text, first, size, nodes, names)
+
+
+def _nodes(connection: Connection, ids: Ids, properties: Sequence[str]) -> pl.DataFrame:
+    """Return id and properties of nodes."""
+    names = {p: ("n0", p.partition(".")[2]) for p in properties}
+    text = fill("read_node_block", TEXT=_text(["n0"], names))
+    return _unpacked(connection, text, ids, BLOCK, ["n0"], names).rename({"n0": "id"})
+
+
+def _empty(nodes: Sequence[str], names: Iterable[str]) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict.fromkeys(nodes, pl.Int64()) | dict.fromkeys(names, pl.String()))
+
+
+def _unfolded(rows: list[str]) -> Ids:
+    """Return integers that came many in a text: the driver takes each text for one value."""
+    texts = pl.Series(rows, dtype=pl.String)
+    flat = texts.filter(texts != "").str.strip_chars_end(" ").str.split(" ").explode()
+    return flat.cast(pl.Int64).to_numpy()
+
+
+def _unpacked(
+    connection: Connection,
+    text: str,
+    ids: Ids,
+    size: int,
+    nodes: Sequence[str],
+    names: Names,
+) -> pl.DataFrame:
+    """Return what a statement spells as one text a row: ids of ``nodes``, and texts by name."""
+    columns: Columns = {node: ColumnSpec(type="integer", required=True) for node in nodes}
+    columns |= {name: ColumnSpec(type="text") for name in names}
+
+    def block(some: str) -> pl.DataFrame:
+        separator = "\x1f"
+        while True:
+            answer = connection.read(text, nodes=some, separator=separator)[0]["rows"]
+            rows = pl.Series(answer, dtype=pl.String)
+            frame = unpack(rows, columns, separator)
+            if frame is not None:
+                return frame
+            separator = absent_character([rows])
+
+    frames = _side_by_side(block, ids, size)
+    return pl.concat([_empty(nodes, names), *frames], rechunk=False)
+
+
+def _side_by_side(
+    block: Callable[[str], pl.DataFrame], ids: Ids, size: int
+) -> Iterator[pl.DataFrame]:
+    """Yield what ``block`` makes of each ``size`` of ``ids``, spelled as one text."""
+    texts = pl.Series(ids).cast(pl.String)
+    parts = (" ".join(texts[at : at + size]) for at in range(0, len(ids), size))
+    with ThreadPoolExecutor(_SESSIONS) as pool:
+        yield from pool.map(block, parts)
 
 
 def _chain(pattern: GraphPattern) -> str:
@@ -128,44 +198,18 @@ def _chain(pattern: GraphPattern) -> str:
     return "".join(pieces)
 
 
-def _text(names: dict[str, tuple[str, str]]) -> str:
-    """Return the expression that spells properties as one text, parted by $separator."""
-    return (
-        " + $separator + ".join(_spelled(f"{of}.{quoted(name)}") for of, name in names.values())
-        or "''"
+def _text(nodes: Sequence[str], names: Names) -> str:
+    """Return the expression that spells ids and properties as one text, parted by $separator."""
+    ids = [f"toString(id({node}))" for node in nodes]
+    return " + $separator + ".join(
+        [*ids, *(_spelled(f"{of}.{quoted(name)}") for of, name in names.values())]
     )
 
 
 def _spelled(value: str) -> str:
     moment = f"toString(datetime({{datetime: {value}, timezone: 'Z'}}))"
-    spelled = f"CASE WHEN {value} IS :: ZONED DATETIME NOT NULL THEN {moment} ELSE toStringOrNull({value}) END"
+    spelled = (
+        f"CASE WHEN {value} IS :: ZONED DATETIME NOT NULL THEN {moment} "
+        f"ELSE toStringOrNull({value}) END"
+    )
     return f"coalesce('=' + {spelled}, '')"
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """One statement over many ranges."""
-
-    connection: Connection
-    text: str
-    names: list[str]
-
-    def blocks(self, ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[Any, pl.DataFrame]]:
-        """Yield what it returns for each of ``ranges``, in their order: ids, and texts by name."""
-        with ThreadPoolExecutor(_SESSIONS) as pool:
-            yield from pool.map(self._block, ranges)
-
-    def _block(self, ends: tuple[int, int]) -> tuple[Any, pl.DataFrame]:
-        columns: Columns = {name: ColumnSpec(type="text") for name in self.names}
-        separator = "\x1f"
-        while True:
-            answer = self.connection.read(
-                self.text, first=ends[0], last=ends[1], separator=separator
-            )[0]
-            if not columns:
-                return answer["ids"], pl.DataFrame()
-            rows = pl.Series(answer["rows"], dtype=pl.String)
-            frame = unpack(rows, columns, separator)
-            if frame is not None:
-                return answer["ids"], frame
-            separator = absent_character([rows])

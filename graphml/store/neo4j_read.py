@@ -116,7 +116,7 @@ def read_known_events(connection: Connection, ids: pl.Series) -> pl.DataFrame:
         return collected(connection, "events", "", [])
     text = fill("read_known_events", TEXT=row_text(record_columns("events")))
     blocks = [{"keys": part.to_list()} for part in slices(ids)]
-    return collected(connection, "events", text, blocks)
+    return collected(connection, "events", text, blocks).sort("sequence")
 
 
 def unknown_nodes(connection: Connection, label: str, key: str, keys: pl.Series) -> pl.Series:
@@ -139,7 +139,7 @@ def slices(keys: pl.Series) -> Iterable[pl.Series]:
 def collected(
     connection: Connection, table: str, text: str, blocks: Sequence[dict[str, Any]]
 ) -> pl.DataFrame:
-    """Return the records that ``text`` finds for each of ``blocks``, in load order."""
+    """Return the records that ``text`` finds for each of ``blocks``: a block in load order."""
     columns = record_columns(table)
 
     def read(block: dict[str, Any]) -> pl.DataFrame:
@@ -149,7 +149,8 @@ def collected(
             rows = pl.Series(answer, dtype=pl.String)
             frame = unpack(rows, columns, separator)
             if frame is not None:
-                return frame
+                # Here and not at the end: all at once would be a second copy of them all.
+                return frame.sort("sequence")
             # A field holds the separator: ask again with one that none of these texts holds.
             separator = absent_character([rows])
 
@@ -157,8 +158,7 @@ def collected(
         frames = list(pool.map(read, blocks))
     nothing = unpack(pl.Series([], dtype=pl.String), columns, "\x1f")
     assert nothing is not None
-    rows = pl.concat([nothing, *frames], rechunk=False).sort("sequence")
-    return unfold_features(rows)
+    return unfold_features(pl.concat([nothing, *frames], rechunk=False))
 
 
 def read_summary(connection: Connection) -> Summary:

@@ -42,12 +42,16 @@ def conform(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     through ``validate``. Further columns are kept at the end: they are features.
     """
     known = frame_schema(table)
-    columns = [
-        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
-        for name, dtype in known.items()
-    ]
-    further = [name for name in frame.columns if name not in known]
-    return frame.select(*columns, *further).head(frame.height)  # literals alone make a row
+    # Column by column, not by one select: that would copy what is in several pieces as one.
+    columns = [_column(frame, name, dtype) for name, dtype in known.items()]
+    return pl.DataFrame([*columns, *(frame[name] for name in frame.columns if name not in known)])
+
+
+def _column(frame: pl.DataFrame, name: str, dtype: pl.DataType) -> pl.Series:
+    if name not in frame.columns:
+        return pl.repeat(None, frame.height, dtype=dtype, eager=True).alias(name)
+    own = frame[name]
+    return own if own.dtype == dtype else own.cast(dtype)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

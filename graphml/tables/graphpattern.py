@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphml.errors import CardError, one_line
 
@@ -49,6 +49,12 @@ class GraphPattern:
     def label_of(self, alias: str) -> str | None:
         """Return the label of the node of that alias; ``None`` for a step's."""
         return next((node.label for node in self.nodes if node.alias == alias), None)
+
+    @property
+    def flipped(self) -> GraphPattern:
+        """The same matches, written from the other end."""
+        steps = tuple(replace(step, forward=not step.forward) for step in reversed(self.steps))
+        return GraphPattern(self.nodes[::-1], steps)
 
     def properties(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return those of ``names`` that are ``alias.property`` of this pattern, each once."""
