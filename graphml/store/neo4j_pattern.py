@@ -1,10 +1,10 @@
-"""The matches of a pattern in a user's graph, read in blocks: ids as integers, each text once.
+"""The matches of a pattern in a user's graph, read in blocks: ids many in a text, each property once.
 
-A match travels as the internal ids of its nodes, integers that cost the driver a tenth of a text;
-the properties of nodes come once a node and are joined to them here. A block is what begins at some
-of the first label's nodes, so that neither side holds more than a few of them, and no index is
-needed. Internal ids may be given to other nodes once theirs are gone, but not while a transaction
-is open that saw them: one is held open from before the first block until after the last.
+The driver spends about the same on every value, whatever it holds. So the internal ids of matches
+come many in one text, and the properties of nodes once a node, to be joined to them here. A block is
+what begins at some of the first label's nodes, so that neither side holds more than a few of them,
+and no index is needed. Internal ids may be given to other nodes once theirs are gone, but not while
+a transaction is open that saw them: one is held open from before the first block until the last.
 """
 
 from __future__ import annotations
