@@ -4,5 +4,7 @@
 // Returns: nothing
 MATCH (record:__RECORD__)
 WHERE record.sequence >= 1 AND record.sequence <= $last
-  AND ((record:LabelRecord AND record.member_id IS NULL) OR EXISTS { (record)<-[:DID|HAS]-() })
+  AND (EXISTS { MATCH (record)<-[:DID|HAS]-(m:Member) WHERE m.member_id = record.member_id }
+    OR EXISTS { MATCH (record)<-[:HAS]-(p:Product) WHERE p.product_id = record.product_id }
+    OR (record:LabelRecord AND record.member_id IS NULL AND record.order_id IS NOT NULL))
 CALL (record) { DETACH DELETE record } IN TRANSACTIONS OF 10000 ROWS

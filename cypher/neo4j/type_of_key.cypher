@@ -1,7 +1,6 @@
-// type_of_key: of what type a key of a label is.
+// type_of_key: of what types a key of a label is.
 // __LABEL__, __KEY__: label and key
 // Parameters: none
-// Returns: kind: STRING, INTEGER, …; no row where no node has it
+// Returns: kind: STRING, INTEGER, …, a row a type
 MATCH (node:__LABEL__) WHERE node.__KEY__ IS NOT NULL
-WITH node.__KEY__ AS key LIMIT 1
-RETURN split(valueType(key), ' ')[0] AS kind
+RETURN DISTINCT split(valueType(node.__KEY__), ' ')[0] AS kind

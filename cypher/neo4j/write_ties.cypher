@@ -1,4 +1,5 @@
-// write_ties: add the new events of pairs to their ties; a tie that has them already stays.
+// write_ties: add the new events of pairs to their ties; a tie that has them already stays. A relationship
+//   that was there before graphml is marked, so that uninstall leaves it.
 // __TIE__: relationship type; __LABEL__, __KEY__: type of the node it leads to
 // Parameters: $groups: list of [member_id, list of rows]; a row is key, first (seconds and
 //   nanoseconds of the epoch), last (likewise), number of events, parted by $separator;
@@ -19,6 +20,7 @@ WITH member, target, toInteger(fields[5]) AS events,
 MERGE (member)-[tie:__TIE__]->(target)
 ON CREATE SET tie.first = first, tie.last = last, tie.events = events, tie.sequence = $sequence
 ON MATCH SET
+  tie.graphml_adopted = CASE WHEN tie.sequence IS NULL THEN true ELSE tie.graphml_adopted END,
   tie.first = CASE WHEN tie.first <= first THEN tie.first ELSE first END,
   tie.last = CASE WHEN tie.last >= last THEN tie.last ELSE last END,
   tie.events = coalesce(tie.events, 0)

@@ -24,7 +24,10 @@ def uninstall(
     quiet: options.QuietOption = False,
     debug: options.DebugOption = False,
 ) -> None:
-    """Remove every trace of graphml from a Neo4j database; what is not graphml's stays as it is."""
+    """Remove every trace of graphml from a Neo4j database; what is not graphml's stays as it is.
+
+    Members, products and what they share go where they hold their key alone and nothing ties them.
+    """
     from graphml.store.connect import connect
 
     url, chosen = options.store_url(store), chosen_format(format_, out)

@@ -145,14 +145,14 @@ class GraphStore(ABC):
         key and ``valid_from`` the last alone; it replaces the copy's.
 
         Args:
-            sequence: ``Summary.sequence`` when the copy was made; 0 for all.
+            sequence: ``Summary.sequence`` as it was before the copy was made; 0 for all.
 
         Raises:
             ValueError: It is negative.
         """
         if sequence < 0:
             raise ValueError(f"sequence is at least 0, got {sequence}")
-        return Tables(**{table: self._rows_since(table, sequence) for table in TABLES})
+        return self._all_since(sequence)
 
     def neighborhood(
         self, node_type: str, key: str, *, hops: int = 2, as_of: datetime, limit: int = 200
@@ -305,8 +305,9 @@ class GraphStore(ABC):
     @abstractmethod
     def _stored_rows(self, table: str) -> pl.DataFrame: ...
 
-    def _rows_since(self, table: str, sequence: int) -> pl.DataFrame:
-        return self._stored_rows(table).filter(pl.col("sequence") > sequence)
+    def _all_since(self, sequence: int) -> Tables:
+        late = pl.col("sequence") > sequence
+        return Tables(**{table: self._stored_rows(table).filter(late) for table in TABLES})
 
     @abstractmethod
     def _neighborhood(

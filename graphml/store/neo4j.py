@@ -15,7 +15,7 @@ from graphml.store.base import Counts, GraphStore, Run, Summary
 from graphml.store.neo4j_about import About, read_about
 from graphml.store.neo4j_guard import answer
 from graphml.store.neo4j_neighbors import read_neighborhood
-from graphml.store.neo4j_read import read_stored, read_summary, read_tables
+from graphml.store.neo4j_read import read_state, read_stored, read_summary, read_tables
 from graphml.store.neo4j_rollback import roll_back
 from graphml.store.neo4j_runs import (
     Neo4jRun,
@@ -29,7 +29,7 @@ from graphml.store.neo4j_schema import prepare
 from graphml.store.neo4j_session import Connection, fill
 from graphml.store.neo4j_uninstall import Traces, remove_traces, traces_of
 from graphml.store.neo4j_write import preview_tables, write_tables
-from graphml.tables.frames import Tables, require_utc
+from graphml.tables.frames import TABLES, Tables, require_utc
 
 
 def _native(value: object) -> object:
@@ -90,8 +90,14 @@ class Neo4jStore(GraphStore):
     def _stored_rows(self, table: str) -> pl.DataFrame:
         return read_stored(self._connection, table)
 
-    def _rows_since(self, table: str, sequence: int) -> pl.DataFrame:
-        return read_stored(self._connection, table, after=sequence)
+    def _all_since(self, sequence: int) -> Tables:
+        until = read_state(self._connection).sequence  # once: a load may end between two tables
+        return Tables(
+            **{
+                table: read_stored(self._connection, table, after=sequence, until=until)
+                for table in TABLES
+            }
+        )
 
     def _neighborhood(
         self, node_type: str, key: str, hops: int, as_of: datetime, limit: int
@@ -192,10 +198,9 @@ class Neo4jStore(GraphStore):
             StoreLockedError: Somebody is loading.
         """
         self._connection.require_writable()
-        runs = [run.run_id for run in self.runs()]
+        if self._archive is not None:  # first: afterwards nothing tells its names
+            self._archive.remove([run.run_id for run in self.runs()])
         remove_traces(self._connection)
-        if self._archive is not None:
-            self._archive.remove(runs)
         self._prepared = False
 
     def close(self) -> None:

@@ -12,7 +12,14 @@ from pathlib import Path
 
 import polars as pl
 
-from graphml.errors import CardError, StoreError, UsageError, one_line
+from graphml.errors import (
+    CardError,
+    StoreConnectionError,
+    StoreError,
+    StorePermissionError,
+    UsageError,
+    one_line,
+)
 from graphml.store.archive import Archive
 from graphml.store.base import Counts, Summary
 from graphml.store.moments import visible
@@ -41,7 +48,7 @@ class MappedStore(Neo4jStore):
     rows that break a rule are left out and counted in a warning. What is written has labels,
     relationship types and properties of its own, and ``uninstall`` removes it all. The graph does
     not tell when its rows were written: their load sequence is their place by time, and
-    ``loaded_until`` and ``rows_since`` are refused.
+    ``loaded_until`` and increments are refused.
 
     Args:
         card: Path of the card, whose ``store`` is the URL.
@@ -118,10 +125,10 @@ class MappedStore(Neo4jStore):
             raise self._untold("leave loaded_until out")
         return visible(self._tables, as_of)
 
-    def _rows_since(self, table: str, sequence: int) -> pl.DataFrame:
+    def _all_since(self, sequence: int) -> Tables:
         if sequence:
-            raise self._untold("leave out since when")
-        return self._stored_rows(table)
+            raise self._untold("rows_since(0) gives all of them")
+        return self._tables
 
     def _untold(self, hint: str) -> UsageError:
         return UsageError(f"{self.url} does not tell when its rows were written", hint=hint)
@@ -196,8 +203,10 @@ def owners_of(card: Card, connection: Connection) -> Owners:
     assert member is not None  # each event has one
     try:
         product = _owner(connection, key_of(card, "product_id"))
+    except (StoreConnectionError, StorePermissionError):
+        raise
     except (CardError, StoreError) as error:
-        logger.info("products are no nodes here: %s", error.message)
+        logger.warning("lists will not be tied to products: %s (%s)", error.message, error.hint)
         product = NOBODY
     return Owners(member=_owner(connection, member), product=product)
 
@@ -216,11 +225,11 @@ def _owner(connection: Connection, one: MatchedKey | None) -> Owner:
             f"no index finds a {one.label} by {one.key}: each score would search all of them",
             hint=f"CREATE INDEX FOR (n:{label}) ON (n.{key})",
         )
-    rows = connection.read(fill("type_of_key", LABEL=label, KEY=key))
-    kind = rows[0]["kind"] if rows else "STRING"
-    if kind not in ("STRING", "INTEGER"):
+    kinds = {row["kind"] for row in connection.read(fill("type_of_key", LABEL=label, KEY=key))}
+    kind = min(kinds, default="STRING")
+    if len(kinds) > 1 or kind not in ("STRING", "INTEGER"):
         raise StoreError(
-            f"{one.label}.{one.key} holds values of type {kind}; ids are texts or whole numbers",
+            f"{one.label}.{one.key} holds values of type {' and '.join(sorted(kinds))}; ids are texts or whole numbers",
             hint="map the id to another property",
         )
     if True not in unique and (

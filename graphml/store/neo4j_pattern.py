@@ -38,7 +38,7 @@ Names = Mapping[str, tuple[str, str]]
 def read_pattern(
     connection: Connection, pattern: GraphPattern, properties: Sequence[str]
 ) -> pl.DataFrame:
-    """Return a row for each match.
+    """Return a row for each match, sorted by ``properties``.
 
     Args:
         connection: To the graph.
@@ -67,7 +67,8 @@ def read_pattern(
             frame = frame.join(
                 nodes[node.alias], left_on=f"n{position}", right_on="id", maintain_order="left"
             )
-    return frame.select(properties)
+    # The server's order is no order: what is numbered by its place must have the same one again.
+    return frame.select(properties).sort(properties) if properties else frame.select()
 
 
 def match_ids(connection: Connection, pattern: GraphPattern) -> pl.DataFrame:
@@ -83,13 +84,26 @@ def match_ids(connection: Connection, pattern: GraphPattern) -> pl.DataFrame:
 def _from_the_lighter_end(connection: Connection, pattern: GraphPattern) -> GraphPattern:
     """Return the pattern so that it begins where fewer relationships are to be looked through.
 
-    At a node without very many of them Neo4j goes through all, whatever their type.
+    At a node without very many of them Neo4j goes through all, whatever their type. Where one node
+    of an end has a block of matches and more on average, the other end it is.
     """
-    ends = [
-        connection.read(fill("count_degrees", LABEL=quoted(node.label)))[0]["ends"]
-        for node in (pattern.nodes[0], pattern.nodes[-1])
+    steps = max(_counts(connection, pattern), default=0)
+
+    def weight(label: str) -> tuple[bool, int]:
+        nodes = connection.read(fill("count_nodes", LABEL=quoted(label)))[0]["nodes"]
+        ends = connection.read(fill("count_degrees", LABEL=quoted(label)))[0]["ends"]
+        return steps > BLOCK * nodes, ends
+
+    first, last = weight(pattern.nodes[0].label), weight(pattern.nodes[-1].label)
+    return pattern.flipped if last < first else pattern
+
+
+def _counts(connection: Connection, pattern: GraphPattern) -> list[int]:
+    """Return how many relationships there are of the type of each step."""
+    return [
+        connection.read(fill("count_steps", TYPE=quoted(step.type)))[0]["steps"]
+        for step in pattern.steps
     ]
-    return pattern.flipped if ends[1] < ends[0] else pattern
 
 
 def node_ids(connection: Connection, label: str) -> Ids:
@@ -115,11 +129,7 @@ def _matches(
     """
     first = node_ids(connection, pattern.nodes[0].label)
     nodes = [f"n{i}" for i in range(len(pattern.nodes))]
-    counts = [
-        connection.read(fill("count_steps", TYPE=quoted(step.type)))[0]["steps"]
-        for step in pattern.steps
-    ]
-    size = max(1, BLOCK * len(first) // max(len(first), *counts, 1))
+    size = max(1, BLOCK * len(first) // max(len(first), *_counts(connection, pattern), 1))
     if not steps:
         ids = " + ".join(f"toString(id({node})) + ' '" for node in nodes)
         text = fill("read_tie_block", CHAIN=_chain(pattern), IDS=ids)

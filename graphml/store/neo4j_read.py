@@ -78,12 +78,15 @@ def read_tables(connection: Connection, as_of: datetime, loaded_until: int | Non
     return visible(Tables(**frames), as_of)
 
 
-def read_stored(connection: Connection, table: str, *, after: int = 0) -> pl.DataFrame:
-    """Return what ``GraphStore.stored_rows`` promises of load sequences above ``after``.
+def read_stored(
+    connection: Connection, table: str, *, after: int = 0, until: int | None = None
+) -> pl.DataFrame:
+    """Return what ``GraphStore.stored_rows`` promises of load sequences in (after, until].
 
     Loads that are under way stay unseen.
     """
-    rows = read_records(connection, table, after=after, until=read_state(connection).sequence)
+    until = read_state(connection).sequence if until is None else until
+    rows = read_records(connection, table, after=after, until=until)
     return latest(rows, table) if table in KEYS else rows
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 
 import polars as pl
 
+from graphml import __version__
 from graphml.schema import MARKETPLACE, ColumnSpec, EdgeSpec
 from graphml.store.neo4j_rows import grouped, pack
 from graphml.store.neo4j_session import OTHER_TIE, Work, fill
@@ -36,8 +38,10 @@ TIES = _ties()
 
 def tie_plan(events: pl.DataFrame, sequence: int) -> str:
     """Return what the batches of ``tie_works`` are cut from, and how; equal ones are cut alike."""
-    # polars' hash, by which pairs are parted, may change with its version.
-    return f"{sequence} {events.height} {BATCH} {pl.__version__}"
+    # What parts the pairs may change with graphml, with polars and with the machine.
+    cut = (__version__, TIES, _SIDES, BATCH, pl.__version__, pl.Series(["m-1"]).hash()[0])
+    digest = hashlib.blake2b(repr(cut).encode(), digest_size=8).hexdigest()
+    return f"{sequence} {events.height} {digest}"
 
 
 def tie_works(

@@ -68,8 +68,9 @@ def remove_traces(connection: Connection) -> None:
     """Remove all that graphml has made; a database that held more is then what it was before.
 
     Of members, products and what they share those go that hold their key alone and are tied to
-    nothing any more: a node that the user's own data uses stays. Cut off, it is begun again by the
-    same call.
+    nothing any more: a node that the user's own data uses stays, one that never had more than its
+    key goes too. Relationships that were there before stay; a ``first``, ``last`` or ``events`` that
+    they had was written over when events were loaded. Cut off, it is begun again by the same call.
 
     Raises:
         StoreLockedError: Somebody is loading.
@@ -82,6 +83,7 @@ def remove_traces(connection: Connection) -> None:
     if last:
         for tie in _TYPES:
             connection.run(fill("remove_ties", TIE=tie), last=last)
+            connection.run(fill("release_ties", TIE=tie))
         for record in RECORDS.values():
             connection.run(fill("remove_records", RECORD=record), last=last)
         for node in MARKETPLACE.nodes.values():

@@ -24,7 +24,9 @@ def properties_read(card: Card) -> dict[str, tuple[str, ...]]:
         read[name] += file.skip.columns if file.skip else ()
     for block in card.blocks:
         for used in (block.source, *(join.file for join in block.joins)):
-            read[used] += [name.removeprefix(f"{used}.") for name in _named(block)]
+            # A file may be called as an alias is: the name as it stands comes first.
+            for name in _named(block):
+                read[used] += [name, name.removeprefix(f"{used}.")]
     return {
         name: file.pattern.properties(read[name])
         for name, file in card.files.items()

@@ -56,7 +56,7 @@ def fill(store: Neo4jStore) -> None:
 def load(store: Neo4jStore) -> None:
     store.write_tables(random_tables(3))
     keys = [
-        event(f"e-{n}", n, "m-1", device_id="d-1", product_id=HOSTILE[n])
+        event(f"u-{n}", n, "m-1", device_id="d-1", product_id=HOSTILE[n])
         for n in range(len(HOSTILE))
     ]
     store.write_tables(tables(keys))
