@@ -12,7 +12,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -33,13 +34,22 @@ from graphml.store.neo4j_schema import prepare
 from graphml.store.neo4j_ties import TIES
 from graphml.tables.frames import Tables, frame_schema
 from graphml.tables.synthetic import make_marketplace
-from tests.neo4j_server import Machine, empty, serve
+from tests.neo4j_server import Machine, Server, empty, serve
 
 _SCORED = datetime(2024, 6, 1, tzinfo=UTC)
 _END = datetime(9999, 1, 1, tzinfo=UTC)
 _BATCH = 10_000
 _SEED = 11
 _WARM = 4
+
+
+@contextmanager
+def served() -> Iterator[Server]:
+    """Start a server, and say in the environment who logs in to it."""
+    with serve() as server:
+        os.environ["NEO4J_USERNAME"] = server.username
+        os.environ["NEO4J_PASSWORD"] = server.password
+        yield server
 
 
 def naive_write(driver: Driver, events: pl.DataFrame) -> None:
@@ -122,9 +132,7 @@ def measure(events: pl.DataFrame, rounds: int) -> dict[str, Any]:
         progress(f"{name}: {taken:.2f} s, {events.height / taken:,.0f} events/s")
         return answer
 
-    with serve() as server:
-        os.environ["NEO4J_USERNAME"] = server.username
-        os.environ["NEO4J_PASSWORD"] = server.password
+    with served() as server:
         auth = (server.username, server.password)
         with (
             GraphDatabase.driver(server.url, auth=auth, notifications_min_severity="OFF") as driver,
@@ -198,9 +206,7 @@ def measure_scores(members: int, rounds: int) -> dict[str, Any]:
     ids = [f"m-{n:07}" for n in range(members)]
     rng = np.random.default_rng(_SEED)
     seconds: dict[str, list[float]] = {"bare": [], "publish": []}
-    with serve() as server, tempfile.TemporaryDirectory() as folder:
-        os.environ["NEO4J_USERNAME"] = server.username
-        os.environ["NEO4J_PASSWORD"] = server.password
+    with served() as server, tempfile.TemporaryDirectory() as folder:
         auth = (server.username, server.password)
         with (
             GraphDatabase.driver(server.url, auth=auth, notifications_min_severity="OFF") as driver,

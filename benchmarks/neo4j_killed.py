@@ -11,7 +11,6 @@ ties with first, last and number, all timelines, the nodes of each label.
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import subprocess
 import sys
@@ -27,7 +26,7 @@ import polars as pl
 from neo4j import GraphDatabase
 
 from benchmarks.common import ROOT, Table, finish, parser, progress
-from benchmarks.neo4j import marketplace_events
+from benchmarks.neo4j import marketplace_events, served
 from graphml.schema import MARKETPLACE
 from graphml.store.neo4j import Neo4jStore
 from graphml.store.neo4j_pattern import read_pattern
@@ -35,7 +34,7 @@ from graphml.store.neo4j_session import Connection, Work
 from graphml.store.neo4j_ties import BATCH, TIES
 from graphml.tables.frames import Tables
 from graphml.tables.graphpattern import parse_pattern
-from tests.neo4j_server import empty, serve
+from tests.neo4j_server import empty
 
 _SEED = 11
 _MODULE = "benchmarks.neo4j_killed"
@@ -85,12 +84,15 @@ def notes_in(log: Path) -> list[Note]:
     return [Note(kind, side, int(batch), int(rows)) for kind, side, batch, rows in parts]
 
 
+def nodes_by_label(store: Neo4jStore) -> dict[str, int]:
+    read = store._connection.read
+    return {label: read(f"MATCH (n:{label}) RETURN count(n) AS n")[0]["n"] for label in _LABELS}
+
+
 def present(store: Neo4jStore) -> tuple[int, dict[str, int], int]:
     """Return how many nodes there are, the batches of ties by plan and side, and all relationships."""
     read = store._connection.read
-    nodes = sum(
-        read(f"MATCH (n:{label}) RETURN count(n) AS n")[0]["n"] for label in dict.fromkeys(_LABELS)
-    )
+    nodes = sum(nodes_by_label(store).values())
     ledger = read("MATCH (l:GraphmlLedger) RETURN l.plan + ' ' + l.side AS side, l.batches AS n")
     return (
         nodes,
@@ -101,11 +103,7 @@ def present(store: Neo4jStore) -> tuple[int, dict[str, int], int]:
 
 def digest(store: Neo4jStore) -> dict[str, int]:
     """Return sums of hashes of all that the database holds, but for load sequences."""
-    read = store._connection.read
-    found = {
-        f"nodes {label}": read(f"MATCH (n:{label}) RETURN count(n) AS n")[0]["n"]
-        for label in dict.fromkeys(_LABELS)
-    }
+    found = {f"nodes {label}": count for label, count in nodes_by_label(store).items()}
     events = store.stored_rows("events").drop("sequence")
     found["events"] = int(events.hash_rows().sum())
     timeline = parse_pattern("(m:Member)-[:DID]->(e:Event)", "")
@@ -138,11 +136,7 @@ def lost(begun: list[Note], before: int, nodes: int, ledger: dict[str, int]) -> 
 def measure(wanted: int, kills: int) -> dict[str, Any]:
     events = marketplace_events(wanted)
     rng = np.random.default_rng(_SEED)
-    with serve() as server, tempfile.TemporaryDirectory() as folder:
-        os.environ["NEO4J_USERNAME"], os.environ["NEO4J_PASSWORD"] = (
-            server.username,
-            server.password,
-        )
+    with served() as server, tempfile.TemporaryDirectory() as folder:
         auth = (server.username, server.password)
         file, log = Path(folder) / "events.parquet", Path(folder) / "log"
         events.write_parquet(file)

@@ -21,14 +21,13 @@ import polars as pl
 from neo4j import Driver, GraphDatabase
 
 from benchmarks.common import Table, arguments, finish, progress
-from benchmarks.neo4j import marketplace_events, naive_read
+from benchmarks.neo4j import marketplace_events, naive_read, served
 from benchmarks.processes import measured, peak_rss_mb
 from graphml.store.neo4j import Neo4jStore
 from graphml.store.neo4j_pattern import match_ids
 from graphml.store.neo4j_ties import TIES
 from graphml.tables.frames import Tables, frame_schema
 from graphml.tables.graphpattern import parse_pattern
-from tests.neo4j_server import serve
 
 _END = datetime(9999, 1, 1, tzinfo=UTC)
 _SEED = 11
@@ -98,11 +97,7 @@ def one_way(way: str, url: str, since: int) -> dict[str, Any]:
 
 def measure(wanted: int, rounds: int) -> dict[str, Any]:
     events = marketplace_events(wanted)
-    with serve() as server:
-        os.environ["NEO4J_USERNAME"], os.environ["NEO4J_PASSWORD"] = (
-            server.username,
-            server.password,
-        )
+    with served() as server:
         first = round(events.height * (1 - _NEWS))
         start = time.perf_counter()
         with Neo4jStore(server.url) as store:

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -199,26 +200,25 @@ def owners_of(card: Card, connection: Connection) -> Owners:
         CardError: Members' ids are not properties of nodes as they are.
         StoreError: Members are not found by an index, or one id names several.
     """
+    indexes = connection.read(fill("read_indexes"))
     member = key_of(card, "member_id")
     assert member is not None  # each event has one
     try:
-        product = _owner(connection, key_of(card, "product_id"))
+        product = _owner(connection, indexes, key_of(card, "product_id"))
     except (StoreConnectionError, StorePermissionError):
         raise
     except (CardError, StoreError) as error:
         logger.warning("lists will not be tied to products: %s (%s)", error.message, error.hint)
         product = NOBODY
-    return Owners(member=_owner(connection, member), product=product)
+    return Owners(member=_owner(connection, indexes, member), product=product)
 
 
-def _owner(connection: Connection, one: MatchedKey | None) -> Owner:
+def _owner(connection: Connection, indexes: list[dict[str, Any]], one: MatchedKey | None) -> Owner:
     if one is None:
         return NOBODY
     label, key = quoted(one.label), quoted(one.key)
     unique = {
-        row["unique"]
-        for row in connection.read(fill("read_indexes"))
-        if (row["labels"], row["keys"]) == ([one.label], [one.key])
+        row["unique"] for row in indexes if (row["labels"], row["keys"]) == ([one.label], [one.key])
     }
     if not unique:
         raise StoreError(

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from graphml.errors import CardError, one_line
 from graphml.schema import MARKETPLACE
+from graphml.tables.graphpattern import QUOTABLE
 
 CONVERSIONS = ("", "toInteger")
 """Functions that turn an id's text into a key of the type that it has there."""
-_QUOTED = re.compile(r"`[^`\\\x00-\x1f\x7f-\x9f\ud800-\udfff]+`")
+_QUOTED = re.compile(f"`{QUOTABLE}`")
 
 
 def quoted(name: str) -> str:

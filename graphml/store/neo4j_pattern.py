@@ -18,7 +18,8 @@ import polars as pl
 
 from graphml.schema import ColumnSpec
 from graphml.store.neo4j_owners import quoted
-from graphml.store.neo4j_rows import Columns, absent_character, unpack
+from graphml.store.neo4j_read import read_rows
+from graphml.store.neo4j_rows import Columns
 from graphml.store.neo4j_session import Connection, fill
 from graphml.tables.graphpattern import GraphPattern
 
@@ -49,18 +50,17 @@ def read_pattern(
         A column of text for each of ``properties``: as Neo4j spells it, moments in UTC; null where
         it is absent, or neither text, number, boolean nor temporal.
     """
-    pattern = _from_the_lighter_end(connection, pattern)
+    pattern, most = _from_the_lighter_end(connection, pattern)
     of = {alias: [p for p in properties if p.startswith(f"{alias}.")] for alias in pattern.aliases}
     steps = {
         p: f"r{i}" for i, step in enumerate(pattern.steps) for p in of.get(step.alias or "", [])
     }
     with connection.holding_ids():
-        nodes = {
-            node.alias: _nodes(connection, node_ids(connection, node.label), of[node.alias])
-            for node in pattern.nodes
-            if of[node.alias]
-        }
-        frame = _matches(connection, pattern, steps)
+        read = [node for node in pattern.nodes if of[node.alias]]
+        labels = {pattern.nodes[0].label, *(node.label for node in read)}
+        ids = {label: node_ids(connection, label) for label in labels}
+        nodes = {node.alias: _nodes(connection, ids[node.label], of[node.alias]) for node in read}
+        frame = _matches(connection, pattern, ids[pattern.nodes[0].label], most, steps)
     for position, node in enumerate(pattern.nodes):
         if node.alias in nodes:
             # A node that came after the nodes were read is left out, with its matches.
@@ -76,34 +76,35 @@ def match_ids(connection: Connection, pattern: GraphPattern) -> pl.DataFrame:
 
     They are the nodes' within ``holding_ids`` of the connection.
     """
-    pattern = _from_the_lighter_end(connection, pattern)
-    found = _matches(connection, pattern, {})
+    pattern, most = _from_the_lighter_end(connection, pattern)
+    first = node_ids(connection, pattern.nodes[0].label)
+    found = _matches(connection, pattern, first, most, {})
     return found.rename({f"n{i}": node.alias for i, node in enumerate(pattern.nodes)})
 
 
-def _from_the_lighter_end(connection: Connection, pattern: GraphPattern) -> GraphPattern:
+def _from_the_lighter_end(
+    connection: Connection, pattern: GraphPattern
+) -> tuple[GraphPattern, int]:
     """Return the pattern so that it begins where fewer relationships are to be looked through.
+
+    Beside it how many relationships there are of the most frequent type of its steps.
 
     At a node without very many of them Neo4j goes through all, whatever their type. Where one node
     of an end has a block of matches and more on average, the other end it is.
     """
-    steps = max(_counts(connection, pattern), default=0)
+    counts = (
+        connection.read(fill("count_steps", TYPE=quoted(step.type)))[0]["steps"]
+        for step in pattern.steps
+    )
+    most = max(counts, default=0)
 
     def weight(label: str) -> tuple[bool, int]:
         nodes = connection.read(fill("count_nodes", LABEL=quoted(label)))[0]["nodes"]
         ends = connection.read(fill("count_degrees", LABEL=quoted(label)))[0]["ends"]
-        return steps > BLOCK * nodes, ends
+        return most > BLOCK * nodes, ends
 
     first, last = weight(pattern.nodes[0].label), weight(pattern.nodes[-1].label)
-    return pattern.flipped if last < first else pattern
-
-
-def _counts(connection: Connection, pattern: GraphPattern) -> list[int]:
-    """Return how many relationships there are of the type of each step."""
-    return [
-        connection.read(fill("count_steps", TYPE=quoted(step.type)))[0]["steps"]
-        for step in pattern.steps
-    ]
+    return (pattern.flipped if last < first else pattern), most
 
 
 def node_ids(connection: Connection, label: str) -> Ids:
@@ -121,15 +122,15 @@ def node_ids(connection: Connection, label: str) -> Ids:
 
 
 def _matches(
-    connection: Connection, pattern: GraphPattern, steps: Mapping[str, str]
+    connection: Connection, pattern: GraphPattern, first: Ids, most: int, steps: Mapping[str, str]
 ) -> pl.DataFrame:
     """Return n0, n1, …, the ids of each match's nodes, and properties of its steps as text.
 
-    ``steps`` names by ``alias.property`` the step, r0, r1, …, that it is read of.
+    ``first`` holds the ids of the first label's nodes, ``most`` says about how many matches there
+    are, ``steps`` names by ``alias.property`` the step, r0, r1, …, that it is read of.
     """
-    first = node_ids(connection, pattern.nodes[0].label)
     nodes = [f"n{i}" for i in range(len(pattern.nodes))]
-    size = max(1, BLOCK * len(first) // max(len(first), *_counts(connection, pattern), 1))
+    size = max(1, BLOCK * len(first) // max(len(first), most, 1))
     if not steps:
         ids = " + ".join(f"toString(id({node})) + ' '" for node in nodes)
         text = fill("read_tie_block", CHAIN=_chain(pattern), IDS=ids)
@@ -175,17 +176,7 @@ def _unpacked(
     columns: Columns = {node: ColumnSpec(type="integer", required=True) for node in nodes}
     columns |= {name: ColumnSpec(type="text") for name in names}
 
-    def block(some: str) -> pl.DataFrame:
-        separator = "\x1f"
-        while True:
-            answer = connection.read(text, nodes=some, separator=separator)[0]["rows"]
-            rows = pl.Series(answer, dtype=pl.String)
-            frame = unpack(rows, columns, separator)
-            if frame is not None:
-                return frame
-            separator = absent_character([rows])
-
-    frames = _side_by_side(block, ids, size)
+    frames = _side_by_side(lambda some: read_rows(connection, text, columns, nodes=some), ids, size)
     return pl.concat([_empty(nodes, names), *frames], rechunk=False)
 
 

@@ -16,6 +16,7 @@ from graphml.schema import SCHEMA_VERSION
 from graphml.store.base import Summary
 from graphml.store.moments import visible
 from graphml.store.neo4j_rows import (
+    Columns,
     absent_character,
     record_columns,
     row_text,
@@ -146,22 +147,29 @@ def collected(
     columns = record_columns(table)
 
     def read(block: dict[str, Any]) -> pl.DataFrame:
-        separator = "\x1f"
-        while True:
-            answer = connection.read(text, separator=separator, **block)[0]["rows"]
-            rows = pl.Series(answer, dtype=pl.String)
-            frame = unpack(rows, columns, separator)
-            if frame is not None:
-                # Here and not at the end: all at once would be a second copy of them all.
-                return frame.sort("sequence")
-            # A field holds the separator: ask again with one that none of these texts holds.
-            separator = absent_character([rows])
+        # Sorted here and not at the end: all at once would be a second copy of them all.
+        return read_rows(connection, text, columns, **block).sort("sequence")
 
     with ThreadPoolExecutor(_SESSIONS) as pool:
         frames = list(pool.map(read, blocks))
     nothing = unpack(pl.Series([], dtype=pl.String), columns, "\x1f")
     assert nothing is not None
     return unfold_features(pl.concat([nothing, *frames], rechunk=False))
+
+
+def read_rows(
+    connection: Connection, text: str, columns: Columns, **parameters: Any
+) -> pl.DataFrame:
+    """Return the rows that a statement spells as texts, parted by its $separator."""
+    separator = "\x1f"
+    while True:
+        answer = connection.read(text, separator=separator, **parameters)[0]["rows"]
+        rows = pl.Series(answer, dtype=pl.String)
+        frame = unpack(rows, columns, separator)
+        if frame is not None:
+            return frame
+        # A field holds the separator: ask again with one that none of these texts holds.
+        separator = absent_character([rows])
 
 
 def read_summary(connection: Connection) -> Summary:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from graphml.schema import MARKETPLACE, SCHEMA_VERSION
-from graphml.store.neo4j_session import RECORDS, Connection, fill
-
-RESULTS = ("GraphmlPointer", "GraphmlRun", "GraphmlRing", "GraphmlList", "GraphmlDecision")
-"""Labels of what runs and analysts leave in a graph."""
+from graphml.store.neo4j_session import RECORDS, RESULTS, Connection, fill
 
 _UNIQUE = (
     *((node.label, node.key) for node in MARKETPLACE.nodes.values()),
@@ -62,7 +59,6 @@ def _create_missing(
     there = {
         (*row["labels"], *row["keys"], row["unique"])
         for row in connection.read(fill("read_indexes"))
-        if row["keys"]
     }
     missing = [text for index, text in statements.items() if index not in there]
     for statement in missing:

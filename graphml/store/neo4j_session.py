@@ -90,11 +90,11 @@ OTHER_TIE = "NAMES"
 """From a member to a node that its events name in a kind without a tie of its own."""
 SLOTS = {"a": "graphml_fraud_a", "b": "graphml_fraud_b"}
 """Property of members that holds each slot's scores; the pointer of kind fraud names the live one."""
-_OWN = {
-    *("GraphmlStore", "GraphmlSequence", "GraphmlPointer", "GraphmlRun", "GraphmlRing"),
-    *("GraphmlList", "GraphmlDecision", "GraphmlLedger", "name", "kind", "run_id", "key", "side"),
-    *SLOTS.values(),
-}
+RESULTS = ("GraphmlPointer", "GraphmlRun", "GraphmlRing", "GraphmlList", "GraphmlDecision")
+"""Labels of what runs and analysts leave in a graph."""
+MARKS = ("GraphmlLedger", "GraphmlSequence", "GraphmlStore")
+"""Labels of what says how far a store is loaded."""
+_OWN = {*RESULTS, *MARKS, *SLOTS.values(), "name", "kind", "run_id", "key", "side"}
 
 # A transaction that waits for another's node is tried again by the driver, which would print so.
 logging.getLogger("neo4j").addHandler(logging.NullHandler())

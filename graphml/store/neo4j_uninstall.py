@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from graphml.schema import MARKETPLACE
 from graphml.store.neo4j_owners import quoted
 from graphml.store.neo4j_read import read_state
-from graphml.store.neo4j_schema import RESULTS
-from graphml.store.neo4j_session import RECORDS, Connection, fill
+from graphml.store.neo4j_session import MARKS, RECORDS, RESULTS, Connection, fill
 from graphml.store.neo4j_ties import TIES
 from graphml.store.neo4j_write import require_no_writer
 
-_MARKS = ("GraphmlLedger", "GraphmlSequence", "GraphmlStore")
-"""Removed last: while they are there, what a load wrote is known to be graphml's."""
 _TYPES = tuple(dict.fromkeys(edge.tie for edge in TIES))
 
 
@@ -91,5 +88,6 @@ def remove_traces(connection: Connection) -> None:
     for index in connection.read(fill("own_indexes")):
         name = "drop_constraint" if index["unique"] else "drop_index"
         connection.run(fill(name, NAME=quoted(index["name"])))
-    for label in _MARKS:
+    # Last: while they are there, what a load wrote is known to be graphml's.
+    for label in MARKS:
         connection.run(fill("remove_all", LABEL=label))

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 from graphml.errors import CardError, one_line
 
-_NAME = r"(?:`(?P<{0}_quoted>[^`\\\x00-\x1f\x7f-\x9f]+)`|(?P<{0}>\w+))"
+QUOTABLE = r"[^`\\\x00-\x1f\x7f-\x9f\ud800-\udfff]+"
+"""What may stand between backticks and cannot end them, as a regular expression."""
+_NAME = r"(?:`(?P<{0}_quoted>" + QUOTABLE + r")`|(?P<{0}>\w+))"
 _NODE = re.compile(r"\(\s*(?P<alias>\w+)\s*:\s*" + _NAME.format("label") + r"\s*\)")
 _STEP = re.compile(
     r"\s*(?P<left><)?-\s*\[\s*(?P<alias>\w+)?\s*:\s*" + _NAME.format("type") + r"\s*\]\s*-(?P<right>>)?\s*"
