@@ -293,6 +293,47 @@ class RingConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CasesConfig:
+    """How cases are decided."""
+
+    four_eyes: bool | None = None
+    """Whether a second person must approve what blocks; ``None``: where people are told apart by keys."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServiceConfig:
+    """What ``graphml serve`` and ``graphml explore`` allow."""
+
+    body_mb: float = 2.0
+    """Largest body of a request, in MB."""
+    rate_per_s: float = 400.0
+    """Requests a second that one key, or one address without keys, may send on average."""
+    burst: int = 800
+    """Requests that may come at once beyond that."""
+    refresh_s: float = 600.0
+    """Seconds after which everybody's scores are worked out anew, if events came."""
+    look_s: float = 2.0
+    """Seconds between two looks at what others wrote into the store."""
+    issuer: str | None = None
+    """OIDC issuer whose bearer tokens are taken; its keys are read from its discovery document."""
+    audience: str | None = None
+    """What tokens must be meant for."""
+    role_claim: str = "graphml_role"
+    """Claim of a token that holds the role: viewer, analyst or admin."""
+    user_claim: str = "sub"
+    """Claim of a token that names who acts."""
+
+    def __post_init__(self) -> None:
+        _within("service.body_mb", self.body_mb, 0.001, 1_000)
+        for name in ("rate_per_s", "burst", "look_s", "refresh_s"):
+            _at_least(f"service.{name}", getattr(self, name), 0.1)
+        if self.issuer is not None and self.audience is None:
+            raise ConfigError(
+                "service.issuer without service.audience", hint="audience under [service], a text"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """All of graphml.toml."""
 
@@ -304,3 +345,5 @@ class Settings:
     recommend: RecommendConfig = field(default_factory=RecommendConfig)
     propensity: PropensityConfig = field(default_factory=PropensityConfig)
     costs: Costs | None = None
+    cases: CasesConfig = field(default_factory=CasesConfig)
+    service: ServiceConfig = field(default_factory=ServiceConfig)

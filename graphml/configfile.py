@@ -13,12 +13,14 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from graphml.config import (
     WANTED,
+    CasesConfig,
     Costs,
     FraudConfig,
     PropensityConfig,
     RecommendConfig,
     RingConfig,
     SampleConfig,
+    ServiceConfig,
     Settings,
     SimulateConfig,
     TrainConfig,
@@ -121,6 +123,8 @@ SECTIONS: dict[str, type[Any]] = {
     "recommend": RecommendConfig,
     "propensity": PropensityConfig,
     "costs": Costs,
+    "cases": CasesConfig,
+    "service": ServiceConfig,
 }
 
 

@@ -15,6 +15,11 @@
     │   ├── StoreConflictError (exit 1)     events it holds with other content
     │   ├── StoreLockedError (exit 1)       another writer holds the store
     │   └── StoreVersionError (exit 1)      a store of another schema version
+    ├── CaseError (exit 1)          a case, or the audit, that is not as it has to be
+    │   ├── CaseConflictError       somebody else changed it first
+    │   ├── CaseRuleError           what its state, or the four-eyes rule, does not allow
+    │   │   └── OwnProposalError    who proposed cannot approve
+    │   └── UnknownCaseError        there is no such case
     └── NothingToDoError (exit 5)   an empty store, no events by ``as_of``
 
 Each message says what and where, in one line; ``hint`` says what to do.
@@ -100,6 +105,26 @@ class StoreLockedError(StoreError):
 
 class StoreVersionError(StoreError):
     """A store written under another schema version."""
+
+
+class CaseError(GraphmlError):
+    """A case that cannot be changed so, or an audit that does not hold."""
+
+
+class CaseConflictError(CaseError):
+    """A case that is not any more as who changes it saw it."""
+
+
+class CaseRuleError(CaseError):
+    """A change that the case's state does not allow."""
+
+
+class OwnProposalError(CaseRuleError):
+    """A proposal that its own author approves: four eyes are two people."""
+
+
+class UnknownCaseError(CaseError):
+    """A case that does not exist."""
 
 
 class NothingToDoError(GraphmlError):

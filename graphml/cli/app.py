@@ -11,6 +11,7 @@ import typer
 from typer._click.exceptions import ClickException, UsageError
 
 from graphml.cli import (
+    audit,
     data,
     decisions,
     demo,
@@ -21,6 +22,7 @@ from graphml.cli import (
     recommend,
     rings,
     runs,
+    serving,
     uninstall,
 )
 from graphml.errors import GraphmlError, one_line
@@ -71,8 +73,12 @@ app.command("audit-leakage")(models.audit_leakage)
 app.command("explain")(explain.explain)
 app.command("label")(decisions.label)
 app.command("evaluate")(evaluate.evaluate)
+app.command("audit")(audit.audit)
 app.command("runs")(runs.runs)
 app.command("uninstall")(uninstall.uninstall)
+app.command("explore")(serving.explore)
+app.command("serve")(serving.serve)
+app.command("keys")(serving.keys)
 app.command("doctor")(doctor.doctor)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,7 @@ from graphml.tabular.registry import IDENTIFIERS
 Ints = NDArray[np.int64]
 _Codes = NDArray[np.uint32]
 
-_SEATS = ("purchase", "review")
+LOOKED_AT = ("purchase", "review")
 """Kinds of records that take a seat at a product."""
 
 
@@ -85,7 +85,7 @@ def local(graph: Graph, member: int, *, as_of: datetime, flags: Flags) -> Local:
     """
     moment = microseconds(require_utc("as_of", as_of))
     now = graph.until(as_of)
-    events = now.events.filter(pl.Series(_chosen(now, member)))
+    events = now.events[chosen_rows(Scan(now), member)]
     links = now.links.filter((pl.col("member") == member) | (pl.col("other") == member))
     origin = {name: _ids(events, name) for name in now.nodes}
     ends = [links[name].cast(pl.Int64).to_numpy() for name in ("member", "other")]
@@ -96,9 +96,9 @@ def local(graph: Graph, member: int, *, as_of: datetime, flags: Flags) -> Local:
     small = Graph(
         schema=now.schema,
         nodes={name: _part(now.nodes[name], ids, told.get(name)) for name, ids in origin.items()},
-        events=events.with_columns(_renumbered(events[name], ids) for name, ids in origin.items()),
+        events=events.with_columns(renumbered(events[name], ids) for name, ids in origin.items()),
         links=links.with_columns(
-            _renumbered(links[name], origin["member"]) for name in ("member", "other")
+            renumbered(links[name], origin["member"]) for name in ("member", "other")
         ),
         stated=now.stated.clear(),
         as_of=now.as_of,
@@ -142,31 +142,99 @@ def local_record(now: Graph, *, flags: Flags) -> Local:
     return replace(around, moment=around.moment - 1, own=own, record=record)
 
 
-def _chosen(now: Graph, member: int) -> NDArray[np.bool_]:
-    """Return which events the member's aggregates look at, bool [events]."""
-    deeds = (now.events["kind"] != "chargeback").to_numpy()
-    everyone = _column(now, "member")
-    who = np.where(deeds, everyone.codes, np.uint32(everyone.none))
-    columns = [_column(now, name) for name in IDENTIFIERS]
-    chosen: NDArray[np.bool_] = np.equal(who, member)
-    own = np.flatnonzero(chosen)
-    near = [own[:0]]
-    for column in columns:
-        seats = _first_seats(column, who, own, everyone.none)
-        chosen[seats] = True
-        near.append(who[_at_each(column, seats, RECENT + 1, last=True)].astype(np.int64))
-    mates = _among(everyone._replace(codes=who), np.concatenate(near))
-    theirs = np.flatnonzero(mates)
-    seated: NDArray[np.bool_] = now.events["kind"].is_in(list(_SEATS)).to_numpy()
-    chosen |= mates & seated
-    chosen[theirs[np.unique(who[theirs], return_index=True)[1]]] = True
-    for column in columns:
-        seats = _first_seats(column, who, theirs, everyone.none)
-        chosen[seats[mates[seats]]] = True
-        chosen[_at_each(column, seats, HUB + 2, last=False)] = True
-    product = _column(now, "product")
-    chosen |= _among(product, product.codes[own[seated[own]]]) & seated
-    return chosen
+class Lookup(Protocol):
+    """Where records are looked up by the nodes that they name; chargebacks, no deeds, are in none."""
+
+    def rows(self, name: str, codes: Ints) -> Ints:
+        """Return the rows that name any of some nodes, in order of time."""
+        ...
+
+    def seats(self, name: str, codes: Ints, *, first: int = 0, last: int = 0) -> Ints:
+        """Return each member's first row on each of some values, in order of time.
+
+        Of each value the first or the last so many alone, where these are given; a few more do no
+        harm, as a record that nothing looks at changes nothing.
+        """
+        ...
+
+    def codes(self, name: str, rows: Ints) -> Ints:
+        """Return what rows name of a type, below 0 for nothing."""
+        ...
+
+    def seated(self, rows: Ints) -> NDArray[np.bool_]:
+        """Return which rows take a seat at a product."""
+        ...
+
+
+def chosen_rows(look: Lookup, member: int) -> Ints:
+    """Return the rows that a member's aggregates look at, as ``local`` says, ascending."""
+    own = look.rows("member", np.array([member]))
+    chosen, near = [own], [np.array([member])]
+    for name in IDENTIFIERS:
+        values = _named(look, name, own)
+        chosen.append(look.seats(name, values))
+        near.append(look.codes("member", look.seats(name, values, last=RECENT + 1)))
+    mates = np.unique(np.concatenate(near))
+    theirs = look.rows("member", mates)
+    who = look.codes("member", theirs)
+    chosen += [theirs[look.seated(theirs)], theirs[np.unique(who, return_index=True)[1]]]
+    for name in IDENTIFIERS:
+        on = look.codes(name, theirs)
+        pair = np.unique(np.where(on < 0, -1, on << 32 | who), return_index=True)
+        chosen.append(theirs[pair[1][pair[0] >= 0]])
+        chosen.append(look.seats(name, np.unique(on[on >= 0]), first=HUB + 2))
+    about = look.rows("product", _named(look, "product", own[look.seated(own)]))
+    chosen.append(about[look.seated(about)])
+    return np.unique(np.concatenate(chosen))
+
+
+def _named(look: Lookup, name: str, rows: Ints) -> Ints:
+    codes = look.codes(name, rows)
+    return np.unique(codes[codes >= 0])
+
+
+class Scan:
+    """A ``Lookup`` that reads all records for each question: nothing is made for it.
+
+    Args:
+        now: By the moment that is asked about.
+    """
+
+    def __init__(self, now: Graph) -> None:
+        self._kind = now.events["kind"]
+        deeds = (self._kind != "chargeback").to_numpy()
+        self._columns = {name: _column(now, name) for name in (*IDENTIFIERS, "product")}
+        everyone = _column(now, "member")
+        self._who = everyone._replace(
+            codes=np.where(deeds, everyone.codes, np.uint32(everyone.none))
+        )
+
+    def rows(self, name: str, codes: Ints) -> Ints:
+        """Return the rows that name any of some nodes."""
+        column = self._who if name == "member" else self._columns[name]
+        deeds = self._who.codes != self._who.none
+        return np.flatnonzero(_among(column, codes) & deeds)
+
+    def seats(self, name: str, codes: Ints, *, first: int = 0, last: int = 0) -> Ints:
+        """Return each member's first row on each of some values."""
+        column = self._columns[name]
+        on = self.rows(name, codes)
+        pair = column.codes[on].astype(np.int64) << 32 | self._who.codes[on]
+        seats = np.sort(on[np.unique(pair, return_index=True)[1]])
+        if first or last:
+            return _at_each(column, seats, first or last, last=bool(last))
+        return seats
+
+    def codes(self, name: str, rows: Ints) -> Ints:
+        """Return what rows name of a type, −1 for nothing."""
+        column = self._who if name == "member" else self._columns[name]
+        codes = column.codes[rows].astype(np.int64)
+        return np.where(codes == column.none, -1, codes)
+
+    def seated(self, rows: Ints) -> NDArray[np.bool_]:
+        """Return which rows take a seat at a product."""
+        found: NDArray[np.bool_] = self._kind.gather(rows).is_in(list(LOOKED_AT)).to_numpy()
+        return found
 
 
 class _Column(NamedTuple):
@@ -190,14 +258,6 @@ def _among(column: _Column, some: NDArray[np.integer]) -> NDArray[np.bool_]:
     return found
 
 
-def _first_seats(column: _Column, who: _Codes, rows: Ints, nobody: int) -> Ints:
-    """Return each member's first event on each value that ``rows`` name, ascending."""
-    on = np.flatnonzero(_among(column, column.codes[rows]) & (who != nobody))
-    pair = column.codes[on].astype(np.int64) << 32 | who[on]
-    _, first = np.unique(pair, return_index=True)
-    return np.sort(on[first])
-
-
 def _at_each(column: _Column, seats: Ints, most: int, *, last: bool) -> Ints:
     """Return at most so many seats of each value, the last or the first ones."""
     turned = seats[::-1] if last else seats
@@ -218,13 +278,13 @@ def _part(nodes: Nodes, ids: Ints, told: Ints | None) -> Nodes:
         rows = nodes.attributes.filter(
             pl.Series(np.isin(nodes.attributes["node"].to_numpy(), told))
         )
-        rows = rows.with_columns(_renumbered(rows["node"], ids))
+        rows = rows.with_columns(renumbered(rows["node"], ids))
     return Nodes(
         keys=nodes.keys.gather(ids), first=nodes.first[ids], attributes=rows, as_of=nodes.as_of
     )
 
 
-def _renumbered(codes: pl.Series, ids: Ints) -> pl.Series:
+def renumbered(codes: pl.Series, ids: Ints) -> pl.Series:
     """Return codes as places among ``ids``, null where they were null."""
     places = np.searchsorted(ids, codes.fill_null(0).to_numpy()).astype(np.uint32)
     return pl.Series(codes.name, places).set(codes.is_null(), None)

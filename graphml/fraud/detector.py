@@ -127,6 +127,14 @@ class FraudDetector:
         """Return the probability of fraud, found or not, in (0, 1), of weighted log-odds."""
         return self.calibrator.apply(risk)
 
+    def accusation(self, risk: Floats) -> Floats:
+        """Return the probability of an accusation in time, in (0, 1), of weighted log-odds.
+
+        Who is accused: frauds that are found, and others by mistake.
+        """
+        found = self.found * (1 - self.wrong)
+        return self.wrong + found * self.probability(risk)
+
     def save(self, folder: Path) -> None:
         """Write the model into ``folder``: its parts, and ``detector.json`` to read, last.
 

@@ -52,6 +52,11 @@ class Shape:
             edges = edges[edges < there.max()]
         return cls(edges=tuple(edges.tolist()), shares=tuple(_shares(edges, given).tolist()))
 
+    def shares_of(self, values: ArrayLike) -> tuple[float, ...]:
+        """Return what share of values each bin has, and then of NaN, as in ``shares``."""
+        given = np.asarray(values, dtype=np.float64)
+        return tuple(_shares(np.array(self.edges), given).tolist())
+
     def moved(self, values: ArrayLike) -> float:
         """Return the population stability index of values against the shape, at least 0.
 
@@ -61,7 +66,7 @@ class Shape:
         if not len(given):
             return 0.0
         then = np.maximum(self.shares, _LEAST)
-        now = np.maximum(_shares(np.array(self.edges), given), _LEAST)
+        now = np.maximum(self.shares_of(given), _LEAST)
         return float(((now - then) * np.log(now / then)).sum())
 
 

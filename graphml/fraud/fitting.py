@@ -25,6 +25,7 @@ from graphml.tasks.labels import Labels
 from graphml.training.bootstrap import paired_interval
 from graphml.training.fit import fit
 from graphml.training.metrics import recall_at_share
+from graphml.training.model import GraphModel
 from graphml.training.questions import Seeds, seeds_of
 
 Floats = NDArray[np.float64]
@@ -81,6 +82,7 @@ class Fitted:
         valid: The validation part.
         risk: The chosen method's log-odds of its rows.
         describer: Of the graph, with the candidate rings of every moment that was asked about.
+        network: What was tried, asked by the detector or not; ``None`` where none was.
     """
 
     detector: FraudDetector
@@ -91,6 +93,7 @@ class Fitted:
     valid: Part
     risk: Floats
     describer: Describer
+    network: GraphModel | None = None
 
 
 def fit_detector(
@@ -175,6 +178,7 @@ def fit_detector(
         valid=choose,
         risk=ranked[chosen],
         describer=describer,
+        network=parts.get("network"),
     )
 
 
@@ -279,10 +283,7 @@ def calibration_error(fitted: Fitted) -> float | None:
     detector, y = fitted.detector, fitted.valid.y
     if detector.trees is None or y.sum() < FEWEST:
         return None
-    # Who is accused: frauds that are found, and others by mistake.
-    found = detector.found * (1 - detector.wrong)
-    accused = detector.wrong + found * detector.probability(fitted.risk)
-    return expected_calibration_error(accused, y)
+    return expected_calibration_error(detector.accusation(fitted.risk), y)
 
 
 def _known(labels: Labels) -> datetime:

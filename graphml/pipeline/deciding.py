@@ -43,39 +43,53 @@ def decide(
     time: datetime,
     as_of: datetime,
     detector: FraudDetector | None = None,
+    found: FoundRing | None = None,
     dry_run: bool = False,
 ) -> Decided:
     """Keep an analyst's decision, and the labels it means, known from ``time`` on.
 
     A ring is decided on as it is at ``as_of``, with the members it has by then; ``detector`` is the
-    one that it was found with.
+    one that it was found with. Where somebody decides on a ring as it was shown, ``found`` is that.
 
     Raises:
         UsageError: There is no such member, order or ring by ``as_of``.
     """
+    members = tuple[str, ...]()
+    if unit != "ring":
+        found = None
+        _require_known(store, unit, id_, as_of)
+    else:
+        found = found or find_ring(
+            store, id_, config, as_of=as_of, decided_by=time, detector=detector
+        )
+        members = found.ring.flagged_ids
+    decision = Decision(
+        unit=unit, id=id_, verdict=verdict, reason=reason, by=by, time=time, members=members
+    )
+    if not dry_run:
+        write_decided(store, decision)
+    return Decided(decision=decision, labels=labels_of(decision), found=found)
+
+
+def labels_of(decision: Decision) -> Tables:
+    """Return the labels that a decision means: of its members, or of what it is about."""
     import polars as pl
 
     from graphml.tables.frames import Tables, empty
 
-    found, members = None, tuple[str, ...]()
-    if unit == "ring":
-        found = find_ring(store, id_, config, as_of=as_of, decided_by=time, detector=detector)
-        members = found.ring.flagged_ids
-        about = {"member_id": list(members)}
-    else:
-        _require_known(store, unit, id_, as_of)
-        about = {f"{unit}_id": [id_]}
+    about = {f"{decision.unit}_id": [decision.id]}
+    if decision.unit == "ring":
+        about = {"member_id": list(decision.members)}
     labels = pl.DataFrame(about, schema=dict.fromkeys(about, pl.String)).with_columns(
-        label=pl.lit(int(verdict == "confirm")), known_at=pl.lit(time)
+        label=pl.lit(int(decision.verdict == "confirm")), known_at=pl.lit(decision.time)
     )
-    decision = Decision(
-        unit=unit, id=id_, verdict=verdict, reason=reason, by=by, time=time, members=members
-    )
-    tables = Tables(events=empty("events"), labels=labels)
-    if not dry_run:
-        store.write_decision(decision)
-        store.write_tables(tables)
-    return Decided(decision=decision, labels=tables, found=found)
+    return Tables(events=empty("events"), labels=labels)
+
+
+def write_decided(store: GraphStore, decision: Decision) -> None:
+    """Keep a decision and its labels in the store; twice is the same as once."""
+    store.write_decision(decision)
+    store.write_tables(labels_of(decision))
 
 
 def _require_known(store: GraphStore, unit: str, id_: str, as_of: datetime) -> None:

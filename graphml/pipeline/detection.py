@@ -1,4 +1,4 @@
-"""Rings of a store: found, compared with the last run, published, looked up, measured."""
+"""Rings of a store: found, compared with the last run, published, looked up."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphml.config import RingConfig
-from graphml.errors import NothingToDoError, UsageError
+from graphml.errors import UsageError
 from graphml.pipeline.reading import check_moment, stored_graph
 from graphml.results import Decision, Ring, RunInfo, Scores, Verdict
 from graphml.store.provenance import Manifest, Stopwatch, fingerprint
@@ -237,39 +236,3 @@ def _held(store: GraphStore, ring_id: str, as_of: datetime) -> FoundRing | None:
             if ring.ring_id == ring_id:
                 return FoundRing(ring=ring, stored=run)
     return None
-
-
-def evaluate_store(
-    store: GraphStore,
-    truth: Path,
-    config: RingConfig,
-    *,
-    as_of: datetime,
-    baselines: bool,
-    detector: FraudDetector | None = None,
-) -> list[dict[str, object]]:
-    """Return one row of ring metrics a method: ours first, then the baselines.
-
-    Raises:
-        SourceError: ``truth`` holds no rings table.
-        NothingToDoError: No event has happened by ``as_of``, or to nobody whom ``truth`` names.
-    """
-    from graphml.rings.baselines import BASELINES
-    from graphml.rings.evaluate import evaluate_rings, read_truth
-
-    rings, groups = read_truth(truth)
-    detection = detect(store, config, as_of=as_of, detector=detector)
-    members = detection.graph.nodes["member"].keys
-    if not members.is_in(rings["member_id"].implode()).any():
-        raise NothingToDoError(
-            f"no member of the rings in {truth} is in {store.url} by {as_of.isoformat()}",
-            hint="the --truth that belongs to this --store",
-        )
-    return evaluate_rings(
-        detection.rings,
-        rings,
-        groups,
-        graph=detection.graph,
-        as_of=as_of,
-        baselines=tuple(BASELINES) if baselines else (),
-    ).rows()

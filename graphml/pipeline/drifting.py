@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -64,12 +64,14 @@ class Drift:
         columns: The same of the most moved of what it is told, most moved first.
         alerts: ``None`` where the model knows what came after the earlier moment.
         missing: What it is told that said something when it was chosen, and says nothing now.
+        scores: Bins of the scores: ``edges``, and the shares ``then`` and ``now``, the last of NaN.
     """
 
     score: float
     columns: dict[str, float]
     alerts: Alerts | None
     missing: tuple[str, ...] = ()
+    scores: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON knows it."""
@@ -118,7 +120,9 @@ def drift_of(
     missing = tuple(detector.reference.missing(told.features))
     if missing:
         logger.warning(missing_text(missing, detector.name))
-    return Drift(score=score, columns=columns, alerts=alerts, missing=missing)
+    shape = detector.reference.scores
+    spread = {"edges": shape.edges, "then": shape.shares, "now": shape.shares_of(values)}
+    return Drift(score=score, columns=columns, alerts=alerts, missing=missing, scores=spread)
 
 
 def missing_text(missing: Sequence[str], model: str) -> str:

@@ -22,6 +22,7 @@ from graphml.store.provenance import Manifest, Stopwatch, digest, fingerprint
 
 if TYPE_CHECKING:
     from graphml.fraud.detector import FraudDetector
+    from graphml.pipeline.judging import JudgedDetector
     from graphml.store.base import GraphStore
     from graphml.tables.frames import Tables
     from graphml.tasks.labels import Labels
@@ -104,6 +105,8 @@ def train_detector(
     """
     from graphml.fraud.fitting import calibration_error, fit_detector
     from graphml.fraud.reporting import Operation, operate, report_rows
+    from graphml.pipeline.picturekeeping import keep_pictures
+    from graphml.pipeline.picturing import pictures_of_training
     from graphml.tasks.accused import cleared_share
 
     watch = Stopwatch()
@@ -158,6 +161,7 @@ def train_detector(
         watch=watch,
     )
     keep(folder, report, manifest, card=CARD)
+    keep_pictures(folder, detector.name, pictures_of_training(fitted, report, manifest, config))
     card = model_card(detector, report, manifest, config, complete=complete)
     replace_file(folder / MODEL_CARD, card.encode())
     return TrainedDetector(detector=detector, report=report, manifest=manifest)
@@ -213,9 +217,21 @@ def evaluate_detector(
     Raises:
         UsageError: Nothing is known of the time after its choice.
     """
+    return judge_detector(store, detector, as_of=as_of, capacity=capacity).report
+
+
+def judge_detector(
+    store: GraphStore, detector: FraudDetector, *, as_of: datetime, capacity: float
+) -> JudgedDetector:
+    """Return the report of ``evaluate_detector``, with the arrays that it is made of.
+
+    Raises:
+        UsageError: As there.
+    """
     from graphml.fraud.evidence import Describer
     from graphml.fraud.fitting import Part
     from graphml.fraud.reporting import measures
+    from graphml.pipeline.judging import JudgedDetector
     from graphml.tasks.accused import accused_labels
 
     tables, graph = stored_graph(store, as_of)
@@ -247,10 +263,13 @@ def evaluate_detector(
         {"method": name, **measures(part, risk, capacity=capacity, seed=detector.seed)}
         for name, risk in scores.items()
     ]
-    return Report(
+    report = Report(
         task="fraud", model=detector.name, rows=tuple(rows), labels=len(labels),
         first=min(moments), last=max(moments), notes=_notes(store, labels, as_of=as_of),
     )  # fmt: skip
+    return JudgedDetector(
+        report=report, part=part, scores=scores, describer=describer, tables=tables
+    )
 
 
 def is_detector(folder: Path) -> bool:

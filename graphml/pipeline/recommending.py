@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -188,17 +188,67 @@ def recommended(
     recommender = Recommender.load(folder)
     check_moment(recommender, as_of)
     _, graph = stored_graph(store, as_of)
-    graph = graph.until(as_of)
-    who = _asked(graph, members, as_of)
-    shelf = recommender.shelf(graph, who, without=fraudulent(graph))
+    made = list_maker(recommender, graph.until(as_of), members, as_of=as_of)
     if strangers := rules.blocked - set(graph.nodes["product"].keys):
         logger.warning(
             "%d of %d blocked ids are no products of the store, as %s",
             len(strangers), len(rules.blocked), one_line(min(strangers), 60),
         )  # fmt: skip
-    silent = opted_out(graph)
-    found = listed(shelf, recommender, who, opted_out=silent, rules=rules, top=top)
-    return _told(shelf, found, ~silent if explained else None), recommender.name
+    return made.lists(members, rules=rules, top=top, explained=explained), recommender.name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class ListMaker:
+    """A recommender and what it knows as of a moment: made once, asked often.
+
+    Attributes:
+        graph: As of the moment.
+        silent: Who has opted out of personalisation, bool [members].
+    """
+
+    recommender: Recommender
+    shelf: Shelf
+    graph: Graph
+    as_of: datetime
+    silent: Any
+
+    def lists(
+        self, members: Sequence[str], *, rules: Rules, top: int, explained: bool = True
+    ) -> list[Recommendation]:
+        """Return lists of products for members, all there by then if none is named.
+
+        Raises:
+            UsageError: A member is not there by then.
+        """
+        who = _asked(self.graph, members, self.as_of)
+        found = listed(
+            self.shelf, self.recommender, who, opted_out=self.silent, rules=rules, top=top
+        )
+        return _told(self.shelf, found, ~self.silent if explained else None)
+
+
+def list_maker(
+    recommender: Recommender, graph: Graph, members: Sequence[str], *, as_of: datetime
+) -> ListMaker:
+    """Return what makes lists for some members, or for all there by then if none is named.
+
+    Args:
+        recommender: That knows nothing of what came after ``as_of``.
+        graph: As of the moment.
+        members: Who may be asked about.
+        as_of: The moment.
+
+    Raises:
+        UsageError: A member is not there by then.
+    """
+    who = _asked(graph, members, as_of)
+    return ListMaker(
+        recommender=recommender,
+        shelf=recommender.shelf(graph, who, without=fraudulent(graph)),
+        graph=graph,
+        as_of=as_of,
+        silent=opted_out(graph),
+    )
 
 
 def recommend_stored(

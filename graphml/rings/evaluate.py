@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -39,11 +39,13 @@ class RingReport:
         methods: One mapping a method, ours first: method, seconds (``None`` where not measured),
             rings and members returned, the metrics of ``graphml.rings.metrics``, and
             benign_per_1000 of everybody and of each kind of harmless sharing.
+        precision: By method the precision of its first ring, of its first two, and so on up to 50.
     """
 
     as_of: datetime
     true_rings: int
     methods: tuple[dict[str, Any], ...]
+    precision: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def rows(self) -> list[dict[str, object]]:
         """Return the table, one row a method."""
@@ -87,6 +89,11 @@ class _Judge:
             row[f"benign_per_1000_{kind}"] = benign
         return {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
 
+    def precision(self, rings: Iterable[Iterable[str]]) -> tuple[float, ...]:
+        found = metrics.disjoint(rings)
+        most = min(TOP, len(found))
+        return tuple(metrics.precision_at(found, self.truth, k=k) for k in range(1, most + 1))
+
 
 def evaluate_rings(
     rings: Sequence[Ring],
@@ -126,9 +133,15 @@ def evaluate_rings(
         kinds={str(kind): everybody.intersection(rows["member_id"]) for (kind,), rows in kinds},
     )
     flagged = frozenset(member for ring in rings for member in ring.flagged_ids)
-    ours = judge.row(OURS, (ring.member_ids for ring in rings), flagged, seconds)
-    others = (_baseline(name, graph, as_of, judge) for name in baselines)
-    return RingReport(as_of=as_of, true_rings=len(judge.truth), methods=(ours, *others))
+    groups = [ring.member_ids for ring in rings]
+    methods = [judge.row(OURS, groups, flagged, seconds)]
+    precision = {OURS: judge.precision(groups)}
+    for name in baselines:
+        row, precision[name] = _baseline(name, graph, as_of, judge)
+        methods.append(row)
+    return RingReport(
+        as_of=as_of, true_rings=len(judge.truth), methods=tuple(methods), precision=precision
+    )
 
 
 def detection_days(
@@ -163,7 +176,9 @@ def detection_days(
     return metrics.days_to_detection(detections, truth)
 
 
-def _baseline(name: str, graph: Graph, as_of: datetime, judge: _Judge) -> dict[str, Any]:
+def _baseline(
+    name: str, graph: Graph, as_of: datetime, judge: _Judge
+) -> tuple[dict[str, Any], tuple[float, ...]]:
     _log.info("finding rings by %s", name)
     start = time.perf_counter()
     groups = BASELINES[name](graph, as_of=as_of)
@@ -171,4 +186,4 @@ def _baseline(name: str, graph: Graph, as_of: datetime, judge: _Judge) -> dict[s
     keys = graph.nodes["member"].keys
     rings = [keys.gather(group).to_list() for group in groups]
     flagged = frozenset(member for ring in rings for member in ring)
-    return judge.row(name, rings, flagged, seconds)
+    return judge.row(name, rings, flagged, seconds), judge.precision(rings)

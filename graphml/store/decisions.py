@@ -81,10 +81,11 @@ def _opened(folder: Path, mode: str) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(address, uri=True, timeout=5)) as database:
             yield database
     except sqlite3.Error as error:
-        raise _clear(path, error) from error
+        raise clear_error(path, error) from error
 
 
-def _clear(path: Path, error: sqlite3.Error) -> StoreError:
+def clear_error(path: Path, error: sqlite3.Error) -> StoreError:
+    """Return what SQLite said of the file at ``path`` as one of our errors."""
     name = getattr(error, "sqlite_errorname", "")
     if name.startswith("SQLITE_BUSY"):
         return StoreLockedError(
@@ -96,7 +97,7 @@ def _clear(path: Path, error: sqlite3.Error) -> StoreError:
         )
     if name.startswith("SQLITE_FULL"):
         return StoreError(
-            f"{path}: no space left; the decision was not kept",
+            f"{path}: no space left; nothing was kept",
             hint="free some space and run the same command again",
         )
     return StoreError(f"{path}: {error}", hint="restore the file from a copy, or remove it")

@@ -42,7 +42,7 @@ from graphml.store.runs import (
     stored_recommendations,
     stored_rings,
 )
-from graphml.store.segments import read
+from graphml.store.segments import read, since
 from graphml.tables.frames import TABLES, Tables, require_utc
 
 if TYPE_CHECKING:
@@ -112,6 +112,17 @@ class EmbeddedStore(GraphStore):
     def _stored_rows(self, table: str) -> pl.DataFrame:
         with self._reading() as generation:
             return self._rows(generation, table)
+
+    def _all_since(self, sequence: int) -> Tables:
+        late = pl.col("sequence") > sequence
+        with self._reading() as generation:
+            rows = {
+                table: read(
+                    self.folder, table, since(generation.tables[table], sequence), where=late
+                )
+                for table in TABLES
+            }
+        return Tables(**{t: latest(r, t) if t in KEYS else r for t, r in rows.items()})
 
     def _neighborhood(
         self, node_type: str, key: str, hops: int, as_of: datetime, limit: int

@@ -12,9 +12,16 @@ from graphml.store.lock import READERS, WRITER, nobody_reading
 from graphml.store.manifest import MANIFEST, SEGMENTS, Generation
 from graphml.store.runs import RUNS
 
+CASES = "cases.sqlite"
+"""Analysts' cases and the audit: kept beside any kind of store."""
+KEYS = "keys.sqlite"
+"""Hashes of a service's API keys, likewise."""
+
 _OURS = {WRITER, READERS, SEGMENTS, RUNS, DECISIONS, f"{DECISIONS}-journal", MANIFEST + TEMPORARY}
-_GUESTS = {"quarantine", "manifests", "models"}
-"""Folders that commands keep beside a store's own, perhaps before its first write."""
+_GUESTS = {"quarantine", "manifests", "models", CASES, KEYS} | {
+    f"{name}-journal" for name in (CASES, KEYS)
+}
+"""What commands keep beside a store's own, perhaps before its first write."""
 
 
 def check_folder(folder: Path) -> None:

@@ -111,6 +111,21 @@ def read(
         return pl.concat(frames, how="diagonal_relaxed", rechunk=False).collect()
 
 
+def since(segments: Sequence[Segment], sequence: int) -> list[Segment]:
+    """Return the segments that may hold rows with a load sequence above ``sequence``.
+
+    >>> parts = [Segment(file="", rows=2, bytes=0, first=0, last=0, sequence=n) for n in (1, 3, 7)]
+    >>> [part.sequence for part in since(parts, 4)], len(since(parts, 6)), len(since(parts, 2))
+    ([3, 7], 1, 2)
+    """
+    following = [part.sequence for part in segments[1:]]
+    return [
+        part
+        for place, part in enumerate(segments)
+        if place == len(following) or following[place] > sequence + 1
+    ]
+
+
 def merged(segments: Sequence[Segment], rows: int) -> int:
     """Return how many of the last ``segments`` to write anew together with ``rows`` new rows.
 

@@ -209,3 +209,76 @@ def test_a_hostile_id_reaches_neither_the_terminal_nor_a_spreadsheet(
     assert set(who) == exact
     assert set(csv["member_id"]) == exact - {formula} | {f"'{formula}"}
     assert csv["score"].dtype == pl.Float64
+
+
+@pytest.fixture
+def two_eyes(quiet: Path, tmp_path: Path) -> tuple[Path, str]:
+    """A shop where one person's confirming is a proposal, and one of its members."""
+    shutil.copytree(quiet, tmp_path / "shop")
+    (tmp_path / "shop" / "graphml.toml").write_text("[cases]\nfour_eyes = true\n")
+    return tmp_path / "shop", pl.read_parquet(quiet / "shop" / "events.parquet")["member_id"][0]
+
+
+def test_with_four_eyes_another_person_has_to_approve(two_eyes):
+    shop, member = two_eyes
+    asked = ("label", "member", member, "confirm")
+    told = run(shop, *asked, "--by", "ana", "--dry-run").stderr
+    assert f"would propose: member {member} confirmed by ana, as 1 label" in told
+    told = run(shop, *asked, "--by", "ana", "--reason", "seen").stderr.splitlines()
+    assert f"proposed: member {member} confirmed by ana, as 1 label" in told
+    assert told[-1].startswith("it counts once another person approves")
+    assert not any("count from" in line for line in told)
+    assert "confirmed" not in run(shop, "explain", "member", member, "-q").stdout
+    done = run(shop, *asked, "--by", "Ana", code=1)
+    assert done.stderr.splitlines()[-2:] == [
+        "error: case c-1 was proposed by ana, who cannot approve it",
+        "try: another person approves or rejects it",
+    ]
+    told = run(shop, *asked, "--by", "ben").stderr
+    assert f"kept: member {member} confirmed by ana, ben, as 1 label" in told
+    assert "its labels count from 20" in told
+    told = run(shop, "explain", "member", member, "-q").stdout.splitlines()[-1]
+    assert told.startswith("confirmed by ana, ben on ")
+    assert told.endswith(": seen")
+
+
+def test_with_four_eyes_one_person_dismisses(two_eyes):
+    shop, member = two_eyes
+    run(shop, "label", "member", member, "confirm", "--by", "ana", "-q")
+    told = run(shop, "label", "member", member, "dismiss", "--by", "ana", "--code", "family").stderr
+    assert f"kept: member {member} dismissed by ana, as 1 label" in told
+    told = run(shop, "explain", "member", member, "-q").stdout.splitlines()[-1]
+    assert told.endswith(": a family or household")
+
+
+def test_a_ring_is_proposed_with_its_members_and_approved_without_finding_it_again(two_eyes):
+    shop, _ = two_eyes
+    ring = rows(run(shop, "detect-rings", "--top", "1", "-q"))[0]
+    asked = ("label", "ring", ring["ring_id"], "confirm")
+    size = len([m for m in ring["members"] if m["role"] != "victim"])
+    told = run(shop, *asked, "--by", "ana").stderr
+    assert f"by ana, as {size} labels for {size} of its {len(ring['members'])} members" in told
+    told = run(shop, *asked, "--by", "ben").stderr
+    assert f"kept: ring {ring['ring_id']} confirmed by ana, ben, as {size} labels" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--code", "nonsense"), "no code 'nonsense'"),
+        (("--reason", "x" * 10_001), "comment has 10,001 characters"),
+        (("--by", " "), "by is blank"),
+        (("--by", "b" * 1_001), "by has 1,001 characters"),
+        (("--reason", b"\xff"), "comment holds NUL or half of a character"),
+    ],
+)
+def test_a_label_with_what_cannot_be_kept_is_2_and_leaves_no_case(quiet, tmp_path, options, words):
+    shutil.copytree(quiet, tmp_path / "shop")
+    member = pl.read_parquet(quiet / "shop" / "events.parquet")["member_id"][0]
+    done = run(tmp_path / "shop", "label", "member", member, "confirm", *options, code=2)
+    assert done.stderr.splitlines()[-2].startswith(f"error: {words}")
+    assert done.stderr.splitlines()[-1].startswith("try: ")
+    assert not (tmp_path / "shop" / ".graphml" / "cases.sqlite").exists()
+    nobody = run(tmp_path / "shop", "label", "member", "m-nobody", "confirm", code=2)
+    assert "no member 'm-nobody'" in nobody.stderr
+    assert not (tmp_path / "shop" / ".graphml" / "cases.sqlite").exists()

@@ -1,0 +1,1 @@
+"""REST over the same functions as the command line, and the page that asks it."""

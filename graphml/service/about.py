@@ -1,0 +1,88 @@
+"""The service itself: whether it lives, is ready, what it knows, its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from prometheus_client import generate_latest
+from starlette.responses import Response
+
+from graphml import __version__
+from graphml.cases.model import CODES
+from graphml.config import RING_KINDS
+from graphml.results import time_text
+from graphml.schema import KINDS, MARKETPLACE
+from graphml.service.answers import answer
+from graphml.service.cases import four_eyes
+from graphml.service.docs import told
+from graphml.service.problems import ProblemError, problem_of
+from graphml.service.rings import run_record
+from graphml.service.who import Person, allowed
+from graphml.service.world import World
+
+router = APIRouter(tags=["service"])
+Viewer = Annotated[Person, Depends(allowed("viewer"))]
+
+
+@router.get("/health", responses={200: {"content": {"application/json": {"example": {"status": "ok"}}}}})  # fmt: skip
+async def health(request: Request) -> Response:
+    """Say that the process lives; open to everybody."""
+    return answer(request, {"status": "ok", "version": __version__})
+
+
+@router.get("/ready", responses=told({"status": "ready"}))
+async def ready(request: Request, person: Viewer) -> Response:
+    """Say whether the store answers and scores are worked out; 503 until then."""
+    world: World = request.app.state.world
+    if world.trouble is not None:
+        raise ProblemError(503, problem_of(world.trouble).detail, headers={"Retry-After": "2"})
+    if not world.ready:
+        raise ProblemError(503, "scores are being worked out", headers={"Retry-After": "2"})
+    return answer(request, {"status": "ready"})
+
+
+@router.get("/metrics", responses={200: {"content": {"text/plain": {"example": "graphml_late_events 0.0"}}}})  # fmt: skip
+def metrics(request: Request, person: Viewer) -> Response:
+    """Return figures as Prometheus reads them."""
+    world: World = request.app.state.world
+    return Response(generate_latest(world.figures.registry), media_type="text/plain; version=0.0.4")
+
+
+def description(describe: Callable[[], dict[str, Any]]) -> APIRouter:
+    """Return the route of the OpenAPI description."""
+    made = APIRouter(include_in_schema=False)
+
+    @made.get("/openapi.json")
+    def openapi(request: Request, person: Viewer) -> Response:
+        return answer(request, describe())
+
+    return made
+
+
+@router.get("/session", responses=told({"user": "ana", "role": "analyst"}))
+async def session(request: Request, person: Viewer) -> Response:
+    """Return who asks, what is known, which run is in view."""
+    world: World = request.app.state.world
+    held = world.snapshot
+    body: dict[str, Any] = {
+        "user": person.name,
+        "role": person.role,
+        "auth": person.auth,
+        "four_eyes": four_eyes(world, person),
+        "version": __version__,
+        "store": world.store.url,
+        "as_of": held and time_text(held.newest),
+        "run": run_record(world.view.run),
+        "models": {
+            "fraud": held and held.judge and held.judge.model,
+            "recommend": world.recommender_name(),
+        },
+        "nodes": list(MARKETPLACE.nodes),
+        "identifiers": list(MARKETPLACE.identifiers),
+        "event_kinds": list(KINDS),
+        "ring_kinds": list(RING_KINDS),
+        "case_codes": list(CODES),
+    }
+    return answer(request, body)

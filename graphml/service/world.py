@@ -1,0 +1,257 @@
+"""What a service knows: a snapshot of the store, the run in view, decisions; kept up to date."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from graphml.cases.book import CaseBook
+from graphml.config import Settings
+from graphml.errors import GraphmlError, NothingToDoError
+from graphml.pipeline.casework import settle
+from graphml.pipeline.live import Recent
+from graphml.pipeline.reading import check_moment
+from graphml.pipeline.recommending import ListMaker, is_recommender, list_maker
+from graphml.pipeline.snapshot import Snapshot, judged, take_snapshot, usable_detector
+from graphml.recommend.recommender import Recommender
+from graphml.results import Decision, Ring, RunInfo, Verdict
+from graphml.rings.lifecycle import verdicts_on
+from graphml.service.gate import Figures
+from graphml.store.base import GraphStore
+from graphml.store.connect import state_folder
+from graphml.tables.frames import TABLES, Tables
+
+log = logging.getLogger("graphml.service")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """The run of rings that readers see, and what analysts said.
+
+    Attributes:
+        run: ``None`` where none is published.
+        rings: Of the run, best first.
+        by_id: Place of each ring, by its id.
+        of_member: Rings that a member is in, by member id.
+        of_value: Rings that share an identifier, by type and id.
+        decisions: All that were taken, oldest first.
+        verdicts: On these rings as they are now.
+    """
+
+    run: RunInfo | None = None
+    rings: Sequence[Ring] = ()
+    by_id: Mapping[str, int] = field(default_factory=dict)
+    of_member: Mapping[str, list[int]] = field(default_factory=dict)
+    of_value: Mapping[tuple[str, str], list[int]] = field(default_factory=dict)
+    decisions: Sequence[Decision] = ()
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+
+
+class World:
+    """Everything that answers are made of.
+
+    One thread of its own looks at the store every few seconds: for what others loaded, for a run
+    that was published, for decisions from the command line. It works out everybody's scores anew
+    when events came and the last time is long enough ago. Who answers reads ``snapshot`` and
+    ``view``, whole values that are replaced and never changed.
+
+    Args:
+        store: Open for writing; the service is one of its writers, each write holds its lock.
+        settings: Of graphml.toml.
+        models: Folder of the store's models.
+    """
+
+    def __init__(self, store: GraphStore, settings: Settings, models: Path) -> None:
+        self.store = store
+        self.settings = settings
+        self.models = models
+        self.figures = Figures()
+        self.recent = Recent()
+        self.book = CaseBook(state_folder(store.url), store_url=store.url)
+        self.snapshot: Snapshot | None = None
+        self.view = View()
+        self.trouble: GraphmlError | OSError | None = None
+        self._swap = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="graphml-keeper", daemon=True)
+        self._judged = 0.0
+        self._listing = threading.Lock()
+        self._lists: ListMaker | None = None
+
+    def start(self) -> None:
+        """Begin to keep up with the store."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop keeping up, and let go of the store."""
+        self._stop.set()
+        self._thread.join(timeout=30)
+        self.store.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything can be asked."""
+        return (
+            self.trouble is None and self.snapshot is not None and self.snapshot.judge is not None
+        )
+
+    def known(self) -> Snapshot:
+        """Return the snapshot.
+
+        Raises:
+            GraphmlError: There is none yet, or there is no event; 503 to who asks.
+        """
+        if self.snapshot is not None:
+            return self.snapshot
+        if isinstance(self.trouble, GraphmlError):
+            raise self.trouble
+        raise NothingToDoError("the events are being read", hint="ask again in a moment")
+
+    def look(self) -> None:
+        """Take in what the store has got since the last look.
+
+        Raises:
+            GraphmlError: It cannot be read.
+        """
+        self._look_at_rows()
+        runs = [r for r in self.store.runs() if r.kind == "rings" and r.status == "published"]
+        run = runs[0] if runs else None
+        decisions = self.store.decisions(datetime.now(UTC))
+        held = self.view
+        if run == held.run and decisions == held.decisions:
+            return
+        rings = held.rings
+        if run is None:
+            rings = ()
+        elif held.run is None or held.run.run_id != run.run_id:
+            rings = self.store.read_rings(run.run_id)
+        self.view = view_of(run, rings, decisions)
+
+    def write(self, tables: Tables) -> tuple[frozenset[str], frozenset[str]]:
+        """Write tables into the store, and let every answer know them.
+
+        Returns:
+            Ids of events that are in the store with other content, and of those that are new.
+
+        Raises:
+            StoreError: They could not be written.
+        """
+        with self._swap:
+            held = self.snapshot
+            before = held.sequence if held else self.store.summary().sequence
+            counts = self.store.write_tables(tables)
+            rows = self.store.rows_since(before)
+            if held is not None:
+                self.snapshot = _with(held, rows)
+        self._tell(self.snapshot)
+        return frozenset(counts.conflicts["event_id"]), frozenset(rows.events["event_id"])
+
+    def _look_at_rows(self) -> None:
+        with self._swap:
+            if self.snapshot is not None:
+                self.snapshot = _with(self.snapshot, self.store.rows_since(self.snapshot.sequence))
+        self._tell(self.snapshot)
+
+    def _tell(self, snapshot: Snapshot | None) -> None:
+        if snapshot is not None:
+            self.figures.late.set(snapshot.postings.late)
+            self.figures.known.set(snapshot.newest.timestamp())
+
+    def _keep(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._step()
+                self._recovered()
+            except (GraphmlError, OSError) as error:
+                if type(self.trouble) is not type(error):
+                    log.warning("%s", error)
+                self.trouble = error
+                self.figures.store.set(0)
+            except Exception:
+                log.exception("the keeper broke; it goes on")
+            self._stop.wait(self.settings.service.look_s)
+
+    def _recovered(self) -> None:
+        if self.trouble is not None:
+            log.warning("the store answers again")
+        self.trouble = None
+        self.figures.store.set(1)
+
+    def _step(self) -> None:
+        if self.snapshot is None:
+            self.view = View()
+            self.look()
+            settle(self.store, self.book)
+            self.snapshot = take_snapshot(self.store)
+            self._tell(self.snapshot)
+        self.look()
+        if self._is_due():
+            self.refresh()
+
+    def _is_due(self) -> bool:
+        held = self.snapshot
+        if held is None:
+            return False
+        late = held.sequence and held.postings.late
+        old = time.monotonic() - self._judged > self.settings.service.refresh_s
+        return held.judge is None or bool(late and old)
+
+    def list_maker(self) -> ListMaker | None:
+        """Return what recommends as of the snapshot's moment; ``None`` without a recommender.
+
+        Raises:
+            UsageError: It knows what came later.
+        """
+        held = self.known()
+        with self._listing:
+            if self._lists is None or self._lists.as_of != held.as_of:
+                if not is_recommender(self.models / "recommend"):
+                    return None
+                recommender = Recommender.load(self.models / "recommend")
+                check_moment(recommender, held.as_of)
+                graph = held.postings.graph.until(held.as_of)
+                self._lists = list_maker(recommender, graph, [], as_of=held.as_of)
+            return self._lists
+
+    def recommender_name(self) -> str | None:
+        """Return the name of the store's recommender, ``None`` until it is asked for a list."""
+        return self._lists.recommender.name if self._lists else None
+
+    def refresh(self) -> None:
+        """Work out everybody's scores anew, by the last event."""
+        fresh = self.snapshot
+        if fresh is None or fresh.postings.late:
+            fresh = take_snapshot(self.store)
+        fresh = judged(fresh, usable_detector(self.models / "fraud", fresh.as_of))
+        with self._swap:
+            self.snapshot = _with(fresh, self.store.rows_since(fresh.sequence))
+        self._judged = time.monotonic()
+        log.info("scores of %d members as of %s", len(fresh.since), fresh.as_of)
+
+
+def _with(snapshot: Snapshot, rows: Tables) -> Snapshot:
+    """Return a snapshot with rows that came since, itself where there are none."""
+    tables = [getattr(rows, name) for name in TABLES]
+    last = [table["sequence"].max() for table in tables if table.height]
+    return snapshot.with_rows(rows, max(last)) if last else snapshot
+
+
+def view_of(run: RunInfo | None, rings: Sequence[Ring], decisions: Sequence[Decision]) -> View:
+    """Return a run's rings, found by their id, members and shared values."""
+    of_member: dict[str, list[int]] = {}
+    of_value: dict[tuple[str, str], list[int]] = {}
+    for place, ring in enumerate(rings):
+        for member_id in ring.member_ids:
+            of_member.setdefault(member_id, []).append(place)
+        for value in ring.shared:
+            of_value.setdefault((value.type, value.id), []).append(place)
+    return View(
+        run=run, rings=rings, by_id={ring.ring_id: n for n, ring in enumerate(rings)},
+        of_member=of_member, of_value=of_value, decisions=decisions,
+        verdicts=verdicts_on(rings, decisions),
+    )  # fmt: skip
