@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import itertools
+import json
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from types import ModuleType
@@ -170,6 +171,179 @@ def statements() -> Iterator[str]:
         yield f"## {name}\n\n```cypher\n{path.read_text(encoding='utf-8').strip()}\n```\n"
 
 
+_SERVICE = """# REST
+
+What `graphml serve` answers, by route: [serve and explore](../how-to/serve-and-explore.md). `GET /openapi.json` tells programs the same,
+to who has a key. JSON in UTF-8, times in ISO 8601 with `Z`, every answer as of a moment that it names. Examples leave out what is null.
+
+- **Who may.** `Authorization: Bearer KEY`, an API key or a token of the issuer. A viewer looks, an analyst decides too, an admin sends
+  events too. With `--no-auth` everybody is an admin, from this machine alone.
+- **Bodies** are JSON with `Content-Type: application/json`; a field that is not named here is refused.
+- **Parameters** that are "any of" may come several times: `?kind=takeover&kind=brushing`.
+- **Ids** may hold anything. In a path they are percent-encoded, slashes too (`%2F`).
+- **Pages.** `limit` rows at most, and `next`: the `cursor` of the page after, null at the end. A list that has changed meanwhile refuses
+  its old cursors (422); that of cases goes on.
+- **ETag.** Answers to GET carry one; sent again as `If-None-Match`, it gets 304 and no body until something has changed.
+- **Problems** are `application/problem+json` (RFC 9457): `title`, `status`, `detail`, perhaps a `hint` what to do, and the `request_id`
+  that the log has.
+
+Every route but `/health` may end in these, and in what its own section names:
+"""
+
+_VALUES = {
+    "id": "r-3f9a1c20b7d45e88",
+    "to": "ana",
+    "text": "the courier knows this address",
+    "reason": "one device in six hands",
+    "Waiting.reason": "the courier's answer",
+    "Saying.comment": "six flats, one parcel locker",
+    "code": "fraud_confirmed",
+    "comment": "one device in six hands",
+    "version": 1,
+}
+"""What stands in an example for a field of a body, or of one body alone, that has none of its own."""
+
+
+def rest() -> Iterator[str]:
+    """Every route of the service, from its OpenAPI description."""
+    from graphml.service.app import description
+
+    told = description()
+    routes = [
+        (method.upper(), path, route)
+        for path, methods in told["paths"].items()
+        for method, route in methods.items()
+    ]
+    roles = _roles()
+    guarded = [route for method, path, route in routes if roles[method, path]]
+    common = set.intersection(*(set(route["responses"]) for route in guarded)) - {"200", "201"}
+    yield _SERVICE
+    yield "| status | |\n|---|---|"
+    for status in sorted(common):
+        yield f"| {status} | {guarded[0]['responses'][status]['description']} |"
+    yield ""
+    shown: dict[str, str] = {}
+    for method, path, route in routes:
+        yield f"## {method} {path}\n"
+        yield " ".join(route["description"].split()).replace("``", "`") + "\n"
+        yield f"Who may: {roles[method, path] or 'everybody'}\n"
+        yield from _parameters(route.get("parameters", ()))
+        yield from _body(route, told["components"]["schemas"])
+        yield from _answers(f"{method} {path}", route["responses"], common, shown)
+
+
+def _roles() -> dict[tuple[str, str], str | None]:
+    """Return the least role that each route of the service asks for, ``None`` for none."""
+    from graphml.service.app import _PARTS
+
+    found: dict[tuple[str, str], str | None] = {}
+    for route in itertools.chain.from_iterable(part.router.routes for part in _PARTS):
+        asked = [inspect.getclosurevars(one.call).nonlocals for one in route.dependant.dependencies]
+        role = next((one["role"] for one in asked if "role" in one), None)
+        found |= {(method, route.path_format): role for method in route.methods}
+    return found
+
+
+def _parameters(parameters: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    rows = [
+        f"| `{one['name']}` | {one['in']} | {_kind(one['schema'], many='any of')} "
+        f"| {_usual(one)} | {_words(one)} |"
+        for one in parameters
+    ]
+    if rows:
+        yield "| parameter | in | type | default | |\n|---|---|---|---|---|"
+        yield from rows
+        yield ""
+
+
+def _body(route: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[str]:
+    if "requestBody" not in route:
+        return
+    name = route["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/")[-1]
+    schema = schemas[name]
+    fields_ = schema["properties"]
+    yield f"Body: {schema['description'][:1].lower()}{schema['description'][1:]}\n"
+    yield "| field | type | default | |\n|---|---|---|---|"
+    for field, kind in fields_.items():
+        usual = _usual({"required": field in schema.get("required", ()), "schema": kind})
+        yield f"| `{field}` | {_kind(kind)} | {usual} | {_words(kind)} |"
+    yield ""
+    for example in schema.get("examples") or [_made(name, fields_)]:
+        yield f"{_json(example)}\n"
+
+
+def _made(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an example of a body from the values of its fields."""
+    said = {field: _VALUES.get(f"{name}.{field}", _VALUES.get(field)) for field in body}
+    return {field: said[field] or kind["enum"][0] for field, kind in body.items()}
+
+
+def _answers(
+    name: str, responses: Mapping[str, Any], common: set[str], shown: dict[str, str]
+) -> Iterator[str]:
+    """Tell of a route's answers; ``shown`` are examples that stand above, by the route they stand at."""
+    good = [status for status in sorted(responses) if status < "300"]
+    content = responses[good[0]]["content"]
+    told = {kind: _json(one["example"]) for kind, one in content.items() if "example" in one}
+    text = next(iter(told.values()), "")
+    kinds = "".join(f", `{kind}`" for kind in told or content if list(told) != ["application/json"])
+    if text and text in shown:
+        above = shown[text]
+        slug = re.sub(r"[^\w\- ]", "", above.lower()).replace(" ", "-")
+        yield f"Answer: {' or '.join(good)}{kinds}, as at [{above}](#{slug})\n"
+    else:
+        yield f"Answer: {' or '.join(good)}{kinds}\n"
+        if text:
+            shown[text] = name
+            yield f"{text}\n"
+    own = sorted(set(responses) - common - set(good))
+    for status in own:
+        yield f"- {status}: {responses[status]['description']}"
+    if own:
+        yield ""
+
+
+def _kind(schema: Mapping[str, Any], *, many: str = "list of") -> str:
+    """Return a type of JSON in words; of a parameter, "any of" is one that may come several times."""
+    if "anyOf" in schema:
+        kinds = [one for one in schema["anyOf"] if many == "list of" or one.get("type") != "null"]
+        return " or ".join(_kind(one, many=many) for one in kinds)
+    if "enum" in schema:
+        return ", ".join(f"`{one}`" for one in schema["enum"])
+    kind = schema.get("type", "anything")
+    if kind == "array":
+        return f"{many} {_kind(schema['items'])}{_bounds(schema, 'minItems', 'maxItems')}"
+    if kind == "string":
+        form = "a time" if schema.get("format") == "date-time" else "text"
+        return form + _bounds(schema, "minLength", "maxLength")
+    return str(kind) + _bounds(schema, "minimum", "maximum")
+
+
+def _bounds(schema: Mapping[str, Any], least: str, most: str) -> str:
+    found = [f"{name} {schema[key]:,.0f}" for name, key in (("from", least), ("to", most)) if key in schema]  # fmt: skip
+    return f" ({' '.join(found)})" if found else ""
+
+
+def _usual(one: Mapping[str, Any]) -> str:
+    if one.get("required"):
+        return "needed"
+    usual = one["schema"].get("default")
+    return "" if usual in (None, "") else f"`{json.dumps(usual)}`"
+
+
+def _words(one: Mapping[str, Any]) -> str:
+    return str(one.get("description", "")).replace("|", "or")
+
+
+def _json(example: Any) -> str:
+    """Return an example as a block, a field a line."""
+    if not isinstance(example, dict) or not example:
+        shown = example if isinstance(example, str) else json.dumps(example, ensure_ascii=False)
+        return f"```text\n{shown}\n```"
+    lines = (f"  {json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in example.items())
+    return "```json\n{\n" + ",\n".join(lines) + "\n}\n```"
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "command-line": command_line,
     "configuration": configuration,
@@ -179,6 +353,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "aggregates": aggregates,
     "python": python,
     "cypher": statements,
+    "rest": rest,
 }
 
 

@@ -151,6 +151,7 @@ def _next(rings: Sequence[Ring], member: str, url: str) -> None:
     ring = rings[0].ring_id if rings else "RING"
     called = sys.argv[0] if shutil.which("graphml") != sys.argv[0] else "graphml"
     typer.echo("next:")
+    typer.echo(f"  {called} explore{store}   # the same in a browser")
     typer.echo(f"  {called} explain ring {ring}{store}")
     typer.echo(f"  {called} detect-rings --top 5 --format json{store}")
     typer.echo(f"  {called} recommend {member} --no-bought{store}")

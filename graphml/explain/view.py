@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from graphml.errors import UsageError, one_line
-from graphml.explain.viewparts import amounts, degree, event_rows, node_row, paid, part, span
+from graphml.explain.viewparts import amounts, degrees, event_rows, node_rows, paid, part, span
 from graphml.graph.nodes import microseconds
 from graphml.graph.postings import NONE, Postings
 from graphml.results import Ring, time_text
@@ -42,57 +42,54 @@ def ring_view(postings: Postings, ring: Ring) -> dict[str, Any]:
     known = np.array([code for code in members.values() if code is not None], dtype=np.int64)
     own = postings.rows("member", known, until=moment)
     records = postings.records(own)
-    shared, products = _shared(postings, ring), _common_products(records)
+    products = _common_products(records)
     named = {id_ for reason in (*ring.evidence, *ring.counter_evidence) for id_ in reason.event_ids}
     told = records["event_id"].is_in(list(named)).to_numpy()
-    sellers = {
-        value.id: _products_of(postings, value.id, ring.as_of)
-        for value in ring.shared
-        if value.type == "seller"
-    }
-    keep, edges = told, dict[tuple[int, str, str], Ints]()
-    for kind, ids in shared.items():
-        codes = postings.codes(kind, own)
+    edges, keep = dict[tuple[int, str, str], Ints](), told
+    for kind, codes, ids in _columns(postings, ring, own, told, products):
         on = np.isin(codes, list(ids))
         keep = keep | on
         edges |= _edges(own, records, codes, on, kind, ids)
-    for seller, theirs in sellers.items():
-        codes = np.where(np.isin(postings.codes("product", own), theirs), 0, NONE)
-        keep = keep | (codes == 0)
-        edges |= _edges(own, records, codes, codes == 0, "seller", {0: seller})
-    codes = postings.codes("product", own)
-    told_products = set(codes[told].tolist()) | set(products) if ring.kind == "brushing" else set()
-    told_products -= {NONE}
-    if told_products:
-        ids = dict(
-            zip(
-                sorted(told_products),
-                postings.keys("product", np.array(sorted(told_products))),
-                strict=True,
-            )
-        )
-        on = np.isin(codes, list(ids))
-        keep = keep | on
-        edges |= _edges(own, records, codes, on, "product", ids)
+    graph = part(
+        postings, _ring_nodes(postings, ring, edges, moment), edges, own[keep],
+        currency=ring.currency,
+    )  # fmt: skip
+    return {"graph": graph, "products": _product_rows(postings, own, products, ring)}
+
+
+def _columns(
+    postings: Postings, ring: Ring, own: Ints, told: NDArray[np.bool_], products: Mapping[int, int]
+) -> Iterator[tuple[str, Ints, dict[int, str]]]:
+    """Tell, by type of node, what each row names of it, and which of these are shown."""
+    for kind, ids in _shared(postings, ring).items():
+        yield kind, postings.codes(kind, own), ids
+    bought = postings.codes("product", own)
+    for value in ring.shared:
+        if value.type == "seller":
+            theirs = _products_of(postings, value.id, ring.as_of)
+            yield "seller", np.where(np.isin(bought, theirs), 0, NONE), {0: value.id}
+    pushed = np.array(sorted({*bought[told].tolist(), *products} - {NONE}), dtype=np.int64)
+    if ring.kind == "brushing" and len(pushed):
+        names = postings.keys("product", pushed)
+        yield "product", bought, dict(zip(pushed.tolist(), names, strict=True))
+
+
+def _ring_nodes(
+    postings: Postings, ring: Ring, edges: Iterable[tuple[int, str, str]], moment: int
+) -> list[dict[str, Any]]:
     roles = {m.member_id: m for m in ring.members}
     surprise = {(s.type, s.id): s.surprise for s in ring.shared}
-    nodes = [node_row(postings, "member", id_, moment) for id_ in members]
+    nodes = node_rows(postings, "member", list(roles), moment)
     for node in nodes:
-        told_of = roles[node["key"]]
-        node |= {
-            "role": told_of.role,
-            "score": told_of.score,
-            "flagged": told_of.role != "victim",
-        }
-    others = dict.fromkeys((kind, key) for _, kind, key in edges)
-    others |= dict.fromkeys((value.type, value.id) for value in ring.shared)
-    for kind, key in others:
-        nodes.append(
-            {**node_row(postings, kind, key, moment), "surprise": surprise.get((kind, key))}
-        )
-    graph = part(postings, nodes, edges, own[keep], currency=ring.currency)
-    rows = _product_rows(postings, records, own, products, ring.currency)
-    return {"graph": graph, "products": rows}
+        member = roles[node["key"]]
+        node |= {"role": member.role, "score": member.score, "flagged": member.role != "victim"}
+    others = dict[str, dict[str, None]]()
+    for kind, key in [*((kind, key) for _, kind, key in edges), *surprise]:
+        others.setdefault(kind, {})[key] = None
+    for kind, keys in others.items():
+        for node in node_rows(postings, kind, list(keys), moment):
+            nodes.append({**node, "surprise": surprise.get((kind, node["key"]))})
+    return nodes
 
 
 def around_view(
@@ -125,16 +122,22 @@ def around_view(
         raise UsageError(f"no {kind} {one_line(key, 60)!r} by {time_text(as_of)}")
     ties = _ties_of(postings, kind, code, rows)
     shown = ties[offset : offset + limit]
-    edges = {}
+    edges, names = dict[tuple[int, str, str], Ints](), dict[int, str]()
     for (member, type_, other), held in shown:
-        (name,) = postings.keys(type_, np.array([other]))
-        edges[member, type_, name] = held
-    node = node_row(postings, kind, key, moment)
-    nodes = [node]
-    for (member, type_, other), _ in shown:
-        near = ("member", member) if kind != "member" else (type_, other)
-        (name,) = postings.keys(near[0], np.array([near[1]]))
-        nodes.append(node_row(postings, near[0], name, moment))
+        (names[member],) = postings.keys("member", np.array([member]))
+        edges[member, type_, postings.keys(type_, np.array([other]))[0]] = held
+    (node,) = node_rows(postings, kind, [key], moment)
+    near = dict[str, list[str]]()
+    for member, type_, key_ in edges:
+        end, name = (type_, key_) if kind == "member" else ("member", names[member])
+        near.setdefault(end, []).append(name)
+    found = {
+        one["id"]: one
+        for name, keys in near.items()
+        for one in node_rows(postings, name, keys, moment)
+    }
+    ends = (f"{t}:{o}" if kind == "member" else f"member:{names[m]}" for m, t, o in edges)
+    nodes = [node, *(found[end] for end in ends)]
     return {
         "node": node,
         "total": len(ties),
@@ -166,7 +169,7 @@ def member_view(postings: Postings, member_id: str, *, as_of: datetime) -> dict[
                 {
                     "type": type_,
                     "id": name,
-                    "members": degree(postings, type_, value, moment),
+                    "members": degrees(postings, type_, np.array([value]), moment)[value],
                     "events": len(held),
                     **span(postings, held),
                 }
@@ -233,12 +236,17 @@ def _shared(postings: Postings, ring: Ring) -> dict[str, dict[int, str]]:
 
 
 def _products_of(postings: Postings, seller: str, as_of: datetime) -> Ints:
-    rows = postings.graph.nodes["product"].attributes
+    rows = attributes_by(postings, "product", as_of)
     if "seller_id" not in rows.columns:
         return np.empty(0, np.int64)
+    return rows.filter(pl.col("seller_id") == seller)["node"].cast(pl.Int64).to_numpy()
+
+
+def attributes_by(postings: Postings, kind: str, as_of: datetime) -> pl.DataFrame:
+    """Return what attributes of nodes of a type hold at a moment: ``node`` and feature columns."""
+    rows = postings.graph.nodes[kind].attributes
     held = rows.filter(pl.col("valid_from").is_null() | (pl.col("valid_from") <= as_of))
-    last = held.unique("node", keep="last", maintain_order=True)
-    return last.filter(pl.col("seller_id") == seller)["node"].cast(pl.Int64).to_numpy()
+    return held.unique("node", keep="last", maintain_order=True)
 
 
 def _common_products(records: pl.DataFrame) -> dict[int, int]:
@@ -257,30 +265,30 @@ def _common_products(records: pl.DataFrame) -> dict[int, int]:
 
 def _product_rows(
     postings: Postings,
-    records: pl.DataFrame,
     own: Ints,
     products: Mapping[int, int],
-    currency: str | None,
+    ring: Ring,
 ) -> list[dict[str, Any]]:
     names = postings.keys("product", np.array(list(products), dtype=np.int64))
-    features = postings.graph.nodes["product"].features
-    codes = postings.codes("product", own)
-    result = []
+    some = attributes_by(postings, "product", ring.as_of)
+    some = some.filter(pl.col("node").is_in(list(products)))
+    told = {row["node"]: row for row in some.iter_rows(named=True)}
+    codes, result = postings.codes("product", own), []
     for (code, members), name in zip(products.items(), names, strict=True):
-        held = records.filter(pl.Series(codes == code))
-        kinds = held["kind"].cast(pl.String)
-        told = {n: features[n][code] for n in ("seller_id", "category") if n in features.columns and code < features.height}  # fmt: skip
-        rating = held.filter(kinds == "review")["rating"].mean()
+        held = event_rows(postings, own[codes == code])
+        ratings = [
+            event["rating"] for event in held if event["kind"] == "review" and "rating" in event
+        ]
         result.append(
             {
                 "product_id": name,
                 "members": members,
-                "events": held.height,
-                "amount": paid(held, currency),
-                "reviews": int((kinds == "review").sum()),
-                "mean_rating": None if rating is None else round(float(rating), 2),  # type: ignore[arg-type]
-                "seller_id": told.get("seller_id"),
-                "category": told.get("category"),
+                "events": len(held),
+                "amount": paid(held, ring.currency),
+                "reviews": sum(event["kind"] == "review" for event in held),
+                "mean_rating": round(sum(ratings) / len(ratings), 2) if ratings else None,
+                "seller_id": told.get(code, {}).get("seller_id"),
+                "category": told.get(code, {}).get("category"),
             }
         )
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from graphml.graph.postings import Postings
+from graphml.graph.postings import NONE, Postings
 from graphml.results import time_text
 from graphml.schema import MARKETPLACE
 
@@ -22,6 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RELATIONS = tuple((spec.type[2], spec.type[1], spec.kinds) for spec in MARKETPLACE.edges)
 _STRONGEST = ("purchase", "review", "refund", "cart", "view")
 """By which kind of event a member and a product are said to be tied, the first that there is."""
+_NUMBERS = ("amount", "currency", "quantity", "rating", "order_id", "coupon_id", "points")
 
 
 def part(
@@ -37,26 +39,26 @@ def part(
     Args:
         postings: That codes and rows are of.
         nodes: As they are shown.
-        edges: Rows by member, type and id of the other end.
+        edges: Rows by member, type and id of the other end; all among ``rows``.
         rows: Events that are shown; no more than ``MOST_EVENTS``.
         currency: Of the amounts on edges; the most frequent of the events if omitted.
     """
-    total, rows = len(rows), rows[:MOST_EVENTS]
     shown = event_rows(postings, rows)
-    currency = currency or _usual([one.get("currency") for one in shown])
+    currency = currency or _usual(one.get("currency") for one in shown)
     by_row = dict(zip(rows.tolist(), shown, strict=True))
+    kept = set(rows[:MOST_EVENTS].tolist())
     members = sorted({member for member, _, _ in edges})
     names = dict(zip(members, postings.keys("member", np.array(members, np.int64)), strict=True))
     return {
         "nodes": list(nodes),
         "edges": [
-            _edge(postings, names[member], type_, key, held, by_row, currency)
+            _edge(names[member], type_, key, [(row in kept, by_row[row]) for row in held.tolist()], currency)
             for (member, type_, key), held in edges.items()
         ],
-        "events": shown,
-        "events_total": total,
-        "truncated": total > len(rows),
-    }
+        "events": shown[:MOST_EVENTS],
+        "events_total": len(rows),
+        "truncated": len(rows) > MOST_EVENTS,
+    }  # fmt: skip
 
 
 def event_rows(postings: Postings, rows: Ints) -> list[dict[str, Any]]:
@@ -64,15 +66,15 @@ def event_rows(postings: Postings, rows: Ints) -> list[dict[str, Any]]:
     records = postings.records(rows)
     columns: dict[str, list[Any]] = {
         "event_id": records["event_id"].to_list(),
-        "time": [time_text(_EPOCH + timedelta(microseconds=t)) for t in postings.time(rows).tolist()],
+        "time": [moment_text(time) for time in postings.time(rows).tolist()],
         "kind": records["kind"].cast(pl.String).to_list(),
-    }  # fmt: skip
+    }
     for name, node in postings.graph.schema.nodes.items():
         codes = postings.codes(name, rows)
         some = np.unique(codes[codes >= 0])
         keys = dict(zip(some.tolist(), postings.keys(name, some), strict=True))
         columns[node.key] = [keys.get(code) for code in codes.tolist()]
-    for name in ("amount", "currency", "quantity", "rating", "order_id", "coupon_id", "points"):
+    for name in _NUMBERS:
         if name in records.columns:
             series = records[name]
             text = series.dtype not in (pl.Float64, pl.Int64)
@@ -84,27 +86,26 @@ def event_rows(postings: Postings, rows: Ints) -> list[dict[str, Any]]:
 
 
 def _edge(
-    postings: Postings,
     member: str,
     type_: str,
     key: str,
-    rows: Ints,
-    shown: Mapping[int, Mapping[str, Any]],
+    events: Sequence[tuple[bool, Mapping[str, Any]]],
     currency: str | None,
 ) -> dict[str, Any]:
-    records = postings.records(rows)
-    kinds = records["kind"].cast(pl.String).value_counts().sort("count", "kind", descending=[True, False])  # fmt: skip
-    told = dict(kinds.iter_rows())
+    """Return an edge; ``events`` are in order of time, each with whether it is shown."""
+    kinds = Counter(event["kind"] for _, event in events)
+    ranked = dict(sorted(kinds.items(), key=lambda one: (-one[1], one[0])))
     return {
         "id": f"member:{member}→{type_}:{key}",
         "source": f"member:{member}",
         "target": f"{type_}:{key}",
-        "relation": _relation(type_, told),
-        "events": len(rows),
-        **span(postings, rows),
-        "amount": paid(records, currency),
-        "kinds": told,
-        "event_ids": [shown[row]["event_id"] for row in rows.tolist() if row in shown],
+        "relation": _relation(type_, ranked),
+        "events": len(events),
+        "first": events[0][1]["time"],
+        "last": events[-1][1]["time"],
+        "amount": paid((event for _, event in events), currency),
+        "kinds": ranked,
+        "event_ids": [event["event_id"] for kept, event in events if kept],
     }
 
 
@@ -118,46 +119,62 @@ def _relation(type_: str, kinds: Mapping[str, int]) -> str:
     return "names"
 
 
-def node_row(postings: Postings, kind: str, key: str, moment: int) -> dict[str, Any]:
-    """Return a node as it is shown, with how many neighbours it has in the whole graph."""
-    code = postings.code(kind, key) if kind in postings.graph.nodes else None
-    return {
-        "id": f"{kind}:{key}",
-        "type": kind,
-        "key": key,
-        "role": None,
-        "score": None,
-        "surprise": None,
-        "degree": 0 if code is None else degree(postings, kind, code, moment),
-        "flagged": None,
-    }
+def node_rows(
+    postings: Postings, kind: str, keys: Sequence[str], moment: int
+) -> list[dict[str, Any]]:
+    """Return nodes as they are shown, with how many neighbours each has in the whole graph."""
+    known = kind in postings.graph.nodes
+    codes = [postings.code(kind, key) if known else None for key in keys]
+    some = np.array([code for code in codes if code is not None], dtype=np.int64)
+    near = degrees(postings, kind, some, moment) if len(some) else {}
+    return [
+        {
+            "id": f"{kind}:{key}",
+            "type": kind,
+            "key": key,
+            "role": None,
+            "score": None,
+            "surprise": None,
+            "degree": 0 if code is None else near[code],
+            "flagged": None,
+        }
+        for key, code in zip(keys, codes, strict=True)
+    ]
 
 
-def degree(postings: Postings, kind: str, code: int, moment: int) -> int:
-    """Return how many neighbours a node has by a moment."""
-    rows = postings.rows(kind, [code], until=moment)
+def degrees(postings: Postings, kind: str, codes: Ints, moment: int) -> dict[int, int]:
+    """Return how many neighbours each of some nodes has by a moment, by code."""
+    rows = postings.rows(kind, np.unique(codes), until=moment)
+    owner = postings.codes(kind, rows)
+    found = dict.fromkeys(codes.tolist(), 0)
     others = ["member"] if kind != "member" else [n for n in postings.graph.nodes if n != "member"]
-    found = (postings.codes(name, rows) for name in others)
-    return sum(len(np.unique(codes[codes >= 0])) for codes in found)
+    for name in others:
+        other = postings.codes(name, rows)
+        pairs = np.unique(owner[other != NONE] << 32 | other[other != NONE])
+        for code, count in zip(*np.unique(pairs >> 32, return_counts=True), strict=True):
+            found[int(code)] += int(count)
+    return found
 
 
-def paid(records: pl.DataFrame, currency: str | None) -> float:
-    """Return what records paid in one currency; amounts of several are never added up."""
-    bought = records.filter(
-        (records["kind"].cast(pl.String) == "purchase")
-        & (records["currency"].cast(pl.String) == pl.lit(currency, pl.String))
-        & records["amount"].is_finite()
-    )
-    return round(float(bought["amount"].sum() or 0), 2)
+def paid(events: Iterable[Mapping[str, Any]], currency: str | None) -> float:
+    """Return what events paid in one currency; amounts of several are never added up."""
+    sums = [
+        event["amount"]
+        for event in events
+        if event["kind"] == "purchase"
+        and event.get("currency") == currency
+        and np.isfinite(event.get("amount", np.nan))
+    ]
+    return round(float(sum(sums)), 2)
 
 
 def amounts(records: pl.DataFrame) -> list[dict[str, Any]]:
     """Return what was paid and given back in each currency, the largest first."""
     kinds = records["kind"].cast(pl.String)
-    paid = records.with_columns(kind=kinds, currency=records["currency"].cast(pl.String)).filter(
+    told = records.with_columns(kind=kinds, currency=records["currency"].cast(pl.String)).filter(
         pl.col("amount").is_finite() & pl.col("kind").is_in(["purchase", "refund"])
     )
-    sums = paid.group_by("currency").agg(
+    sums = told.group_by("currency").agg(
         gross=pl.col("amount").filter(pl.col("kind") == "purchase").sum(),
         refunded=pl.col("amount").filter(pl.col("kind") == "refund").sum(),
     )
@@ -170,11 +187,14 @@ def amounts(records: pl.DataFrame) -> list[dict[str, Any]]:
 def span(postings: Postings, rows: Ints) -> dict[str, str]:
     """Return when the first and the last of some records, at least one, happened."""
     time = postings.time(rows)
-    ends = (int(time.min()), int(time.max()))
-    first, last = (time_text(_EPOCH + timedelta(microseconds=t)) for t in ends)
-    return {"first": first, "last": last}
+    return {"first": moment_text(int(time.min())), "last": moment_text(int(time.max()))}
+
+
+def moment_text(time: int) -> str:
+    """Return microseconds since 1970 as ISO 8601 in UTC."""
+    return time_text(_EPOCH + timedelta(microseconds=time))
 
 
 def _usual(texts: Iterable[str | None]) -> str | None:
-    some = [text for text in texts if text is not None]
-    return max(sorted(set(some)), key=some.count) if some else None
+    counts = Counter(text for text in texts if text is not None)
+    return min(counts, key=lambda text: (-counts[text], text)) if counts else None

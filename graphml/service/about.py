@@ -17,6 +17,7 @@ from graphml.schema import KINDS, MARKETPLACE
 from graphml.service.answers import answer
 from graphml.service.cases import four_eyes
 from graphml.service.docs import told
+from graphml.service.examples import SESSION
 from graphml.service.problems import ProblemError, problem_of
 from graphml.service.rings import run_record
 from graphml.service.who import Person, allowed
@@ -26,7 +27,7 @@ router = APIRouter(tags=["service"])
 Viewer = Annotated[Person, Depends(allowed("viewer"))]
 
 
-@router.get("/health", responses={200: {"content": {"application/json": {"example": {"status": "ok"}}}}})  # fmt: skip
+@router.get("/health", responses={200: {"content": {"application/json": {"example": {"status": "ok", "version": "0.1.0"}}}}})  # fmt: skip
 async def health(request: Request) -> Response:
     """Say that the process lives; open to everybody."""
     return answer(request, {"status": "ok", "version": __version__})
@@ -43,7 +44,7 @@ async def ready(request: Request, person: Viewer) -> Response:
     return answer(request, {"status": "ready"})
 
 
-@router.get("/metrics", responses={200: {"content": {"text/plain": {"example": "graphml_late_events 0.0"}}}})  # fmt: skip
+@router.get("/metrics", responses={**told({}), 200: {"content": {"text/plain": {"example": "graphml_late_events 0.0"}}}})  # fmt: skip
 def metrics(request: Request, person: Viewer) -> Response:
     """Return figures as Prometheus reads them."""
     world: World = request.app.state.world
@@ -61,7 +62,7 @@ def description(describe: Callable[[], dict[str, Any]]) -> APIRouter:
     return made
 
 
-@router.get("/session", responses=told({"user": "ana", "role": "analyst"}))
+@router.get("/session", responses=told(SESSION))
 async def session(request: Request, person: Viewer) -> Response:
     """Return who asks, what is known, which run is in view."""
     world: World = request.app.state.world

@@ -34,6 +34,10 @@ CASE = {
     "updated": "2024-06-10T08:00:00Z", "verdict": None, "code": None, "comment": None,
     "proposal": None, "decided_by": None,
 }  # fmt: skip
+_WHOLE = {
+    **CASE,
+    "history": [{"time": "2024-06-10T08:00:00Z", "by": "ana", "action": "opened", "text": ""}],
+}
 
 
 class _Body(BaseModel):
@@ -140,7 +144,9 @@ def list_cases(
     return answer(request, {"cases": [case.to_json() for case in shown], "next": following})
 
 
-@router.post("/cases", status_code=201, responses=told(CASE, 404, status=201))
+@router.post(
+    "/cases", status_code=201, responses={**told(_WHOLE, 404), **told(_WHOLE, 404, status=201)}
+)
 def open_case(request: Request, person: Analyst, about: Annotated[Opening, Body()]) -> Response:
     """Open a case; where one on the same thing is not resolved, that one is returned."""
     world: World = request.app.state.world
@@ -152,14 +158,14 @@ def open_case(request: Request, person: Analyst, about: Annotated[Opening, Body(
     return _case(request, case, status=201 if new else 200, history=True)
 
 
-@router.get("/cases/{case_id}", responses=told(CASE, 404))
+@router.get("/cases/{case_id}", responses=told(_WHOLE, 404))
 def one_case(request: Request, person: Viewer, case_id: str) -> Response:
     """Return a case with its history."""
     world: World = request.app.state.world
     return _case(request, world.book.case(case_id), history=True)
 
 
-@router.post("/cases/{case_id}/assign", responses=told(CASE, 404, 409))
+@router.post("/cases/{case_id}/assign", responses=told(_WHOLE, 404, 409))
 def assign(
     request: Request, person: Analyst, case_id: str, body: Annotated[Assigning, Body()]
 ) -> Response:
@@ -169,7 +175,7 @@ def assign(
     return _case(request, case, history=True)
 
 
-@router.post("/cases/{case_id}/comment", responses=told(CASE, 404, 409))
+@router.post("/cases/{case_id}/comment", responses=told(_WHOLE, 404, 409))
 def comment(
     request: Request, person: Analyst, case_id: str, body: Annotated[Comment, Body()]
 ) -> Response:
@@ -179,7 +185,7 @@ def comment(
     return _case(request, case, history=True)
 
 
-@router.post("/cases/{case_id}/wait", responses=told(CASE, 404, 409))
+@router.post("/cases/{case_id}/wait", responses=told(_WHOLE, 404, 409))
 def wait(
     request: Request, person: Analyst, case_id: str, body: Annotated[Waiting, Body()]
 ) -> Response:
@@ -189,7 +195,7 @@ def wait(
     return _case(request, case, history=True)
 
 
-@router.post("/cases/{case_id}/resume", responses=told(CASE, 404, 409))
+@router.post("/cases/{case_id}/resume", responses=told(_WHOLE, 404, 409))
 def resume(
     request: Request, person: Analyst, case_id: str, body: Annotated[Versioned, Body()]
 ) -> Response:
@@ -199,7 +205,7 @@ def resume(
     return _case(request, case, history=True)
 
 
-@router.post("/cases/{case_id}/resolve", responses=told(CASE, 404, 409))
+@router.post("/cases/{case_id}/resolve", responses=told(_WHOLE, 404, 409))
 def resolve(
     request: Request, person: Analyst, case_id: str, body: Annotated[Resolving, Body()]
 ) -> Response:
@@ -216,7 +222,7 @@ def resolve(
     return _case(request, done.case, history=True)
 
 
-@router.post("/cases/{case_id}/approve", responses=told(CASE, 404, 409))
+@router.post("/cases/{case_id}/approve", responses=told(_WHOLE, 404, 409))
 def approve(
     request: Request, person: Analyst, case_id: str, body: Annotated[Versioned, Body()]
 ) -> Response:
@@ -229,7 +235,7 @@ def approve(
     return _case(request, done.case, history=True)
 
 
-@router.post("/cases/{case_id}/reject", responses=told(CASE, 404, 409))
+@router.post("/cases/{case_id}/reject", responses=told(_WHOLE, 404, 409))
 def reject(
     request: Request, person: Analyst, case_id: str, body: Annotated[Saying, Body()]
 ) -> Response:
@@ -241,7 +247,7 @@ def reject(
     return _case(request, case, history=True)
 
 
-@router.post("/cases/{case_id}/reopen", responses=told(CASE, 404, 409))
+@router.post("/cases/{case_id}/reopen", responses=told(_WHOLE, 404, 409))
 def reopen(
     request: Request, person: Analyst, case_id: str, body: Annotated[Saying, Body()]
 ) -> Response:

@@ -13,6 +13,7 @@ from graphml.cases.export import CaseFile, digest, export_html, export_json
 from graphml.errors import UsageError
 from graphml.explain.view import member_view, ring_view
 from graphml.service.cases import Viewer, shown_ring
+from graphml.service.docs import told
 from graphml.service.keys import now
 from graphml.service.who import Person
 from graphml.service.world import World
@@ -22,7 +23,7 @@ router = APIRouter(tags=["cases"])
 
 @router.get(
     "/cases/{case_id}/export",
-    responses={200: {"content": {"text/html": {}, "application/json": {}}}},
+    responses={**told({}, 404), 200: {"content": {"text/html": {}, "application/json": {}}}},
 )
 def export(
     request: Request,

@@ -6,16 +6,18 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import numpy as np
+import polars as pl
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from graphml.errors import UsageError
-from graphml.explain.view import around_view, member_view
+from graphml.explain.view import around_view, attributes_by, member_view
 from graphml.pipeline.live import live_score, stored_score
 from graphml.recommend.rules import Rules
 from graphml.results import time_text
 from graphml.service.answers import MOST, answer
 from graphml.service.docs import told
+from graphml.service.examples import EXPLANATION, NEIGHBORHOOD, RECOMMENDATIONS
 from graphml.service.problems import ProblemError, not_found
 from graphml.service.who import Person, allowed
 from graphml.service.world import World
@@ -26,7 +28,6 @@ AsOf = Annotated[
     datetime | None, Query(description="The last moment known; else that of the last event.")
 ]
 
-_NODE = {"id": "device:d-5", "type": "device", "key": "d-5", "degree": 6}
 _MEMBER = {
     "member_id": "m-17", "score": 0.93, "score_kind": "probability", "model": "fraud-blend-1",
     "as_of": "2024-06-09T11:00:00Z", "first": "2024-06-02T09:30:00Z",
@@ -54,7 +55,7 @@ def moment_asked(world: World, as_of: datetime | None) -> datetime:
 
 @router.get(
     "/neighborhood",
-    responses=told({"node": _NODE, "total": 6, "offset": 0, "graph": {}}, 404),
+    responses=told(NEIGHBORHOOD, 404),
 )
 def neighborhood(
     request: Request,
@@ -82,7 +83,7 @@ def neighborhood(
     return answer(request, found)
 
 
-@router.get("/members/{member_id:path}/explanation", responses=told({"reasons": []}, 404))
+@router.get("/members/{member_id:path}/explanation", responses=told(EXPLANATION, 404))
 def explanation(request: Request, person: Viewer, member_id: str) -> Response:
     """Return why a member has its score: reasons that were tested, what would clear it."""
     from graphml.pipeline.explaining import explain_scores, lowest_flagged
@@ -128,7 +129,7 @@ def one_member(request: Request, person: Viewer, member_id: str, as_of: AsOf = N
             "score_kind": score and score.score_kind,
             "model": score and score.model,
             "as_of": time_text(score.as_of if score else moment),
-            "opted_out": _opted_out(world, member_id),
+            "opted_out": _opted_out(world, member_id, moment),
             "decision": _decision(world, member_id),
             "rings": _rings(world, member_id),
         },
@@ -137,7 +138,7 @@ def one_member(request: Request, person: Viewer, member_id: str, as_of: AsOf = N
 
 @router.get(
     "/recommendations/{member_id:path}",
-    responses=told({"member_id": "m-17", "recommendations": []}, 404),
+    responses=told(RECOMMENDATIONS, 404),
 )
 def recommendations(
     request: Request,
@@ -181,10 +182,10 @@ def _decision(world: World, member_id: str) -> str | None:
     return said[-1].verdict if said else None
 
 
-def _opted_out(world: World, member_id: str) -> bool:
-    graph = world.known().postings.graph
-    features = graph.nodes["member"].features
-    code = world.known().postings.code("member", member_id)
-    if "opted_out" not in features.columns or code is None or code >= features.height:
+def _opted_out(world: World, member_id: str, as_of: datetime) -> bool:
+    postings = world.known().postings
+    code = postings.code("member", member_id)
+    held = attributes_by(postings, "member", as_of).filter(pl.col("node") == code)
+    if "opted_out" not in held.columns or held.is_empty():
         return False
-    return bool(features["opted_out"][code])
+    return bool(held["opted_out"][0])

@@ -58,7 +58,7 @@ def list_pictures(request: Request, person: Viewer) -> Response:
 
 @router.get(
     "/pictures/{name}",
-    responses={200: {"content": {"image/svg+xml": {"example": "<svg/>"}}}, **told({}, 404)},
+    responses={**told({}, 404), 200: {"content": {"image/svg+xml": {"example": "<svg/>"}}}},
 )
 def one_picture(
     request: Request, person: Viewer, name: str, theme: Literal["light", "dark"] = "light"

@@ -14,6 +14,7 @@ from graphml.explain.view import ring_view
 from graphml.results import Ring, RunInfo, time_text
 from graphml.service.answers import MOST, answer, page
 from graphml.service.docs import told
+from graphml.service.examples import RING, RUN
 from graphml.service.problems import ProblemError
 from graphml.service.who import Person, allowed
 from graphml.service.world import View, World
@@ -86,7 +87,7 @@ def ring_row(ring: Ring, rank: int, view: View, case: Case | None) -> dict[str, 
 
 @router.get(
     "/rings",
-    responses=told({"run": None, "total": 57, "rings": [_ROW], "next": "ZGE5LjEwMA"}),
+    responses=told({"run": RUN, "total": 57, "rings": [_ROW], "next": "ZGE5LjEwMA"}),
 )
 def list_rings(
     request: Request,
@@ -130,7 +131,7 @@ def list_rings(
     return answer(request, body)
 
 
-@router.get("/rings/{ring_id:path}", responses=told(_ROW, 404))
+@router.get("/rings/{ring_id:path}", responses=told(RING, 404))
 def one_ring(request: Request, person: Viewer, ring_id: str) -> Response:
     """Return a ring with its evidence, and the graph of its members and what they share."""
     world: World = request.app.state.world

@@ -81,7 +81,7 @@ async def score(request: Request, person: Viewer, asked: Annotated[Asked, Body()
     return answer(request, {**found.to_json(), **_ring(world, found, asked)})
 
 
-@router.post("/events", responses=told({"accepted": 1, "repeats": 0, "quarantined": [], "conflicts": []}))  # fmt: skip
+@router.post("/events", responses=told({"accepted": 1, "repeats": 0, "quarantined": [], "conflicts": [], "as_of": "2024-06-09T11:00:00Z"}))  # fmt: skip
 def events(request: Request, person: Admin, sent: Annotated[Sent, Body()]) -> Response:
     """Take events in: when the answer goes out they are on the disk, and every score knows them."""
     intake: Intake = request.app.state.intake

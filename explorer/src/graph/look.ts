@@ -1,0 +1,199 @@
+/** How nodes and edges look; the same for WebGL and SVG. Pure. */
+
+import type { GraphEdge, GraphNode } from "../api";
+import { shorten } from "../format";
+import type { Light } from "./light";
+import type { Recount, Shown } from "./model";
+import type { Path } from "./path";
+
+export const SHAPES = ["circle", "square", "diamond", "triangle", "pentagon", "hexagon", "plus", "wedge", "cross"] as const;
+export type Shape = (typeof SHAPES)[number];
+
+interface Kind {
+  shape: Shape;
+  light: string;
+  dark: string;
+}
+
+/** Colours of Okabe and Ito, which the colour-blind tell apart; shapes say the same again. */
+const KINDS: Record<string, Kind> = {
+  member: { shape: "circle", light: "#0072b2", dark: "#56b4e9" },
+  device: { shape: "square", light: "#d55e00", dark: "#e8853b" },
+  address: { shape: "pentagon", light: "#00805f", dark: "#1fb88c" },
+  ip: { shape: "diamond", light: "#b87900", dark: "#e69f00" },
+  card: { shape: "triangle", light: "#b3548a", dark: "#cc79a7" },
+  phone: { shape: "plus", light: "#7a6f00", dark: "#f0e442" },
+  email: { shape: "wedge", light: "#2f7fb5", dark: "#9fd3f5" },
+  seller: { shape: "cross", light: "#52525b", dark: "#d4d4d8" },
+  product: { shape: "hexagon", light: "#6b7280", dark: "#9aa4b2" },
+};
+const OTHER: Kind = { shape: "cross", light: "#52525b", dark: "#d4d4d8" };
+
+export interface Palette {
+  dark: boolean;
+  paper: string;
+  ink: string;
+  edge: string;
+  edgeLit: string;
+  path: string;
+  dim: string;
+}
+
+export const LIGHT: Palette = {
+  dark: false,
+  paper: "#fbfbfa",
+  ink: "#1a1d21",
+  edge: "#b9bec6",
+  edgeLit: "#1a1d21",
+  path: "#c02942",
+  dim: "#e3e5e8",
+};
+export const DARK: Palette = {
+  dark: true,
+  paper: "#14171b",
+  ink: "#e8eaed",
+  edge: "#4b525c",
+  edgeLit: "#e8eaed",
+  path: "#ff7b8f",
+  dim: "#272c33",
+};
+
+export function kindOf(type: string): Kind {
+  return Object.hasOwn(KINDS, type) ? KINDS[type] : OTHER;
+}
+
+export function colourOf(type: string, palette: Palette): string {
+  return palette.dark ? kindOf(type).dark : kindOf(type).light;
+}
+
+/** What decides how things look, besides the things. */
+export interface Scene {
+  shown: Shown;
+  counted: Recount;
+  light: Light | null;
+  path: Path | null;
+  selected: string | null;
+  hovered: string | null;
+  /** Members of the ring. */
+  members: ReadonlySet<string>;
+  pinned: ReadonlySet<string>;
+  hidden: ReadonlySet<string>;
+  palette: Palette;
+}
+
+export interface NodeLook {
+  hidden: boolean;
+  faded: boolean;
+  shape: Shape;
+  size: number;
+  color: string;
+  border: string;
+  borderWidth: number;
+  label: string;
+  forceLabel: boolean;
+}
+
+export interface EdgeLook {
+  hidden: boolean;
+  color: string;
+  size: number;
+  top: boolean;
+}
+
+/** Nodes that stand out: hovered or selected ones with their neighbours, what is lit, a path. */
+function focusOf(scene: Scene): Set<string> | null {
+  if (scene.hovered !== null && scene.shown.nodes.has(scene.hovered)) return around(scene, scene.hovered);
+  if (scene.path) return new Set(scene.path.nodes);
+  if (scene.light) return scene.light.nodes;
+  if (scene.selected !== null && scene.shown.nodes.has(scene.selected)) return around(scene, scene.selected);
+  return null;
+}
+
+function around(scene: Scene, id: string): Set<string> {
+  const near = new Set([id]);
+  for (const edge of scene.shown.edgesOf.get(id) ?? []) {
+    if (!scene.counted.edges.has(edge)) continue;
+    const ends = scene.shown.edges.get(edge);
+    if (ends) near.add(ends.source).add(ends.target);
+  }
+  return near;
+}
+
+/** The looks of a scene, node by node and edge by edge. */
+export function looks(scene: Scene): { node: (node: GraphNode) => NodeLook; edge: (edge: GraphEdge) => EdgeLook } {
+  const focus = focusOf(scene);
+  return {
+    node: (node) => nodeLook(scene, node, focus),
+    edge: (edge) => edgeLook(scene, edge, focus),
+  };
+}
+
+function nodeLook(scene: Scene, node: GraphNode, focus: Set<string> | null): NodeLook {
+  const { palette } = scene;
+  const kind = kindOf(node.type);
+  const colour = colourOf(node.type, palette);
+  const faded = !scene.counted.nodes.has(node.id) || (focus !== null && !focus.has(node.id));
+  const own = node.type === "member" ? scene.members.has(node.key) : scene.shown.own.has(node.id);
+  const chosen = node.id === scene.selected || node.id === scene.hovered;
+  const border = chosen || node.flagged ? palette.ink : colour;
+  return {
+    hidden: scene.hidden.has(node.type),
+    faded,
+    shape: kind.shape,
+    size: sizeOf(node) * (kind.shape === "circle" ? 1 : 1.15),
+    color: faded ? palette.dim : own ? colour : palette.paper,
+    border: faded ? palette.edge : border,
+    borderWidth: faded ? 0.8 : chosen ? 3 : node.flagged ? 2.4 : own ? 1 : 1.8,
+    label: faded && !chosen ? "" : (scene.pinned.has(node.id) ? "• " : "") + shorten(node.key, 18),
+    forceLabel: chosen || (focus !== null && focus.has(node.id) && focus.size <= 30),
+  };
+}
+
+/** Radius in pixels: of a member by its score, of a value by how many share it. */
+function sizeOf(node: GraphNode): number {
+  if (node.type === "member") return 5.5 + 5 * Math.min(1, Math.max(0, node.score ?? 0));
+  return 5 + Math.min(5, Math.log2(1 + Math.max(0, node.degree)) * 0.8);
+}
+
+function edgeLook(scene: Scene, edge: GraphEdge, focus: Set<string> | null): EdgeLook {
+  const { palette } = scene;
+  const count = scene.counted.edges.get(edge.id);
+  if (count === undefined) return { hidden: true, color: palette.edge, size: 1, top: false };
+  const width = 1 + Math.min(3, Math.log2(1 + count) * 0.45);
+  if (scene.path?.edges.includes(edge.id)) return { hidden: false, color: palette.path, size: width + 2, top: true };
+  const spot = scene.hovered ?? (scene.path || scene.light ? null : scene.selected);
+  const touched = spot !== null && (edge.source === spot || edge.target === spot);
+  const lit = touched || (scene.hovered === null && !scene.path && scene.light?.edges.has(edge.id) === true);
+  if (lit) return { hidden: false, color: palette.edgeLit, size: width + 0.6, top: true };
+  return { hidden: false, color: focus ? palette.dim : palette.edge, size: width, top: false };
+}
+
+/** Half the width of a bar of the plus. */
+export const BAR = 0.36;
+const DIAGONAL = Math.SQRT1_2;
+const PLUS: [number, number][] = [
+  [-BAR, -1], [BAR, -1], [BAR, -BAR], [1, -BAR], [1, BAR], [BAR, BAR],
+  [BAR, 1], [-BAR, 1], [-BAR, BAR], [-1, BAR], [-1, -BAR], [-BAR, -BAR],
+];
+
+/** Corners of a shape of circumradius 1 around 0, y downwards; `null` for the circle. */
+export function corners(shape: Shape): [number, number][] | null {
+  if (shape === "circle") return null;
+  if (shape === "plus" || shape === "cross") return shape === "plus" ? PLUS : PLUS.map(([x, y]) => [(x - y) * DIAGONAL, (x + y) * DIAGONAL]);
+  const [sides, turn] = SIDES[shape];
+  return Array.from({ length: sides }, (_, i) => polar(turn + (i * 2 * Math.PI) / sides, 1));
+}
+
+/** Sides of the regular shapes, and the angle of their first corner from the top. */
+export const SIDES: Record<Exclude<Shape, "circle" | "plus" | "cross">, [number, number]> = {
+  square: [4, Math.PI / 4],
+  diamond: [4, 0],
+  triangle: [3, 0],
+  wedge: [3, Math.PI],
+  pentagon: [5, 0],
+  hexagon: [6, 0],
+};
+
+function polar(angle: number, radius: number): [number, number] {
+  return [radius * Math.sin(angle), -radius * Math.cos(angle)];
+}

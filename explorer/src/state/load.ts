@@ -1,0 +1,252 @@
+/** Loading: asks again by itself while the service is away, and drops answers that came too late. */
+
+import { batch } from "@preact/signals";
+import type { Neighborhood, Ring, RingPage, Session } from "../api";
+import { get, getIfChanged, path, Problem, setApiKey, withQuery } from "../client";
+import { grow } from "../graph/model";
+import {
+  connection,
+  counted,
+  expansions,
+  explain,
+  go,
+  hovered,
+  needsKey,
+  notice,
+  pathFrom,
+  pathTo,
+  pins,
+  ring,
+  rings,
+  ringsNext,
+  ringsState,
+  ringsTotal,
+  ringState,
+  say,
+  session,
+  shownRun,
+  t,
+  url,
+} from "./store";
+import { ringsQuery } from "./url";
+
+const POLL = 15_000;
+export const PIECE = 50;
+/** Neighbours of one node that are shown at most: more is no picture any more. */
+export const MOST = 500;
+
+const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+/** What is being asked for again; once all came through, the service is there again. */
+let waiting = 0;
+
+/**
+ * Ask until there is an answer. Breaks off with the problem when asking again cannot help,
+ * and with `AbortError` when `signal` says that nobody wants the answer any more.
+ */
+async function persist<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  let counts = false;
+  try {
+    for (let wait = 500; ; wait = Math.min(wait * 2, POLL)) {
+      signal?.throwIfAborted();
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof Problem) || !error.passing) throw error;
+        if (!counts) waiting++;
+        counts = true;
+        connection.value = error.status === 503 ? { kind: "notReady", detail: explain(error) } : { kind: "away" };
+        await sleep(error.retryAfter !== null ? Math.min(error.retryAfter * 1000, POLL) : wait);
+      }
+    }
+  } finally {
+    if (counts) waiting--;
+    if (waiting === 0) connection.value = { kind: "ok" };
+  }
+}
+
+function failed(error: unknown): void {
+  if (error instanceof DOMException && error.name === "AbortError") return;
+  if (error instanceof Problem && error.status === 401) {
+    needsKey.value = "yes";
+    return;
+  }
+  notice.value = explain(error);
+}
+
+let sessionTag: string | null = null;
+
+async function loadSession(): Promise<void> {
+  const answer = await persist(() => getIfChanged<Session>("session", sessionTag));
+  if (!answer) return;
+  sessionTag = answer.etag;
+  session.value = answer.value;
+}
+
+let listOrder = new AbortController();
+
+export async function loadRings(more = false): Promise<void> {
+  listOrder.abort();
+  listOrder = new AbortController();
+  const { signal } = listOrder;
+  const cursor = more ? ringsNext.value : null;
+  ringsState.value = "loading";
+  try {
+    const page = await persist(() => get<RingPage>(withQuery("rings", ringsQuery(url.value, cursor)), signal), signal);
+    batch(() => {
+      rings.value = more ? [...rings.value, ...page.rings] : page.rings;
+      ringsTotal.value = page.total;
+      ringsNext.value = page.next;
+      if (!more || shownRun.value === null) shownRun.value = page.run;
+      ringsState.value = "done";
+    });
+    say(t("list.count", { shown: rings.value.length, total: page.total }));
+    if (url.value.ring === null && page.rings.length > 0) go({ ring: page.rings[0].ring_id });
+  } catch (error) {
+    if (!signal.aborted) ringsState.value = "done";
+    failed(error);
+  }
+}
+
+const known = new Map<string, Ring>();
+const KNOWN = 20;
+let ringOrder = new AbortController();
+
+/** Forget what is known of a ring, as after a change of its case. */
+export function forget(id: string): void {
+  known.delete(id);
+}
+
+export async function loadRing(id: string | null): Promise<void> {
+  ringOrder.abort();
+  ringOrder = new AbortController();
+  const { signal } = ringOrder;
+  if (id === null) {
+    show(null, "idle");
+    return;
+  }
+  const before = known.get(id);
+  if (before) {
+    show(before, "done");
+    return;
+  }
+  ringState.value = "loading";
+  try {
+    const found = await persist(() => get<Ring>(path("rings", id), signal), signal);
+    if (known.size >= KNOWN) known.delete(known.keys().next().value ?? "");
+    known.set(id, found);
+    show(found, "done");
+  } catch (error) {
+    if (signal.aborted) return;
+    show(null, error instanceof Problem && error.status === 404 ? "unknown" : "idle");
+    if (!(error instanceof Problem && error.status === 404)) failed(error);
+  }
+}
+
+function show(found: Ring | null, state: "idle" | "done" | "unknown"): void {
+  batch(() => {
+    if (found?.ring_id !== ring.value?.ring_id) {
+      expansions.value = new Map();
+      pins.value = new Map();
+      pathFrom.value = null;
+      pathTo.value = null;
+      hovered.value = null;
+    }
+    ring.value = found;
+    ringState.value = state;
+  });
+}
+
+/** Put a ring's new facts in their place, as its case after a change of it. */
+export function replaceRing(changed: Ring): void {
+  known.set(changed.ring_id, changed);
+  if (ring.value?.ring_id === changed.ring_id) ring.value = changed;
+  rings.value = rings.value.map((row) =>
+    row.ring_id === changed.ring_id ? { ...row, decision: changed.decision, case: changed.case } : row,
+  );
+}
+
+/** Show the next neighbours of a node, strongest tie first. */
+export async function expand(type: string, key: string, id: string): Promise<void> {
+  const before = expansions.value.get(id);
+  const offset = before?.reached ?? 0;
+  const limit = Math.min(PIECE, MOST - offset);
+  const asOf = ring.value?.as_of ?? null;
+  const of = ring.value?.ring_id;
+  if (limit <= 0) return;
+  try {
+    const query = withQuery("neighborhood", { type, key, limit, offset, as_of: asOf });
+    const answer = await persist(() => get<Neighborhood>(query));
+    if (ring.value?.ring_id !== of || (expansions.value.get(id)?.reached ?? 0) !== offset) return;
+    const nodes = counted.value?.nodes.size ?? 0;
+    expansions.value = new Map(expansions.value).set(id, { ...grow(before, answer, limit), node: id });
+    say(t("node.expanded", { n: Math.max(0, (counted.value?.nodes.size ?? 0) - nodes) }));
+  } catch (error) {
+    failed(error);
+  }
+}
+
+export function collapse(id: string): void {
+  const before = counted.value?.nodes.size ?? 0;
+  const left = new Map(expansions.value);
+  left.delete(id);
+  expansions.value = left;
+  say(t("node.collapsed", { n: Math.max(0, before - (counted.value?.nodes.size ?? 0)) }));
+}
+
+async function poll(): Promise<void> {
+  for (;;) {
+    await sleep(POLL);
+    if (needsKey.value !== "no" || document.hidden) continue;
+    await loadSession().catch(failed);
+  }
+}
+
+/** Ask for all that the first picture needs, at once. */
+export function start(): void {
+  loadSession().catch(failed);
+  void loadRings();
+  void loadRing(url.value.ring);
+}
+
+/** Show the run that is published now. */
+export function reload(): void {
+  known.clear();
+  start();
+}
+
+export async function signIn(key: string): Promise<void> {
+  setApiKey(key);
+  needsKey.value = "no";
+  try {
+    await loadSession();
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) {
+      setApiKey(null);
+      needsKey.value = "bad";
+      return;
+    }
+    failed(error);
+  }
+  void loadRings();
+  void loadRing(url.value.ring);
+}
+
+export function signOut(): void {
+  setApiKey(null);
+  sessionTag = null;
+  known.clear();
+  batch(() => {
+    session.value = null;
+    rings.value = [];
+    ring.value = null;
+    needsKey.value = "yes";
+  });
+}
+
+export function watch(): void {
+  void poll();
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && needsKey.value === "no") loadSession().catch(failed);
+  });
+}

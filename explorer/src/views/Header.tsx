@@ -1,0 +1,72 @@
+import { signOut } from "../state/load";
+import { minute } from "../format";
+import { go, lang, newerRun, session, shownRun, t, url, w } from "../state/store";
+import type { Theme } from "../state/url";
+import { Id } from "./Id";
+
+const THEMES: Theme[] = ["auto", "light", "dark"];
+
+export function Header() {
+  const who = session.value;
+  const run = newerRun.value ? shownRun.value : (shownRun.value ?? who?.run ?? null);
+  return (
+    <header class="top">
+      <a class="skip" href="#ring">
+        {t("app.skip")}
+      </a>
+      <h1>graphml</h1>
+      <p class="facts" data-testid="run">
+        {run ? (
+          <>
+            <span>{t("app.asOf", { time: minute(run.as_of) })} UTC</span>
+            <span>
+              {t("app.run", { id: "" })}
+              <Id value={run.run_id} most={22} />
+            </span>
+          </>
+        ) : (
+          who && <span>{t("app.noRun")}</span>
+        )}
+        {who && (
+          <span class="wide">
+            {t("app.store", { name: "" })}
+            <Id value={who.store} most={34} />
+          </span>
+        )}
+      </p>
+      {who && (
+        <p class="who" data-testid="user">
+          <Id value={who.user} /> · {w("user", who.role)}
+          {who.auth === "key" && (
+            <button type="button" class="link" onClick={signOut} data-testid="sign-out">
+              {t("user.signOut")}
+            </button>
+          )}
+        </p>
+      )}
+      <div class="switches">
+        <button
+          type="button"
+          data-testid="language"
+          lang={lang.value === "en" ? "zh-Hans" : "en"}
+          onClick={() => go({ lang: lang.value === "en" ? "zh" : "en" })}
+        >
+          {lang.value === "en" ? "中文" : "English"}
+        </button>
+        <select
+          aria-label={t("app.theme")}
+          data-testid="theme"
+          value={url.value.theme}
+          onChange={(event) => go({ theme: event.currentTarget.value as Theme })}
+        >
+          {THEMES.map((theme) => (
+            <option key={theme} value={theme}>
+              {t(`theme.${theme}` as const)}
+            </option>
+          ))}
+        </select>
+      </div>
+    </header>
+  );
+}
+
