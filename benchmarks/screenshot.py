@@ -36,7 +36,7 @@ def main() -> None:
             process.terminate()
             process.wait()
     OUT.parent.mkdir(exist_ok=True)
-    small = Image.open(io.BytesIO(picture)).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    small = Image.open(io.BytesIO(picture)).convert("RGB").quantize(160, dither=Image.Dither.NONE)
     small.save(OUT, optimize=True)
     sys.stdout.write(f"{OUT}: {OUT.stat().st_size:,} bytes\n")
 

@@ -147,8 +147,8 @@ def live_score(
     Args:
         snapshot: With scores.
         member_id: Whose.
-        event: One that is asked about and not stored: what is known is what happened up to its
-            time, and it.
+        event: One that is asked about and not stored. The score is as of its time, or of the last
+            event known where that is later: it says so, and is no score of the past.
         explained: Whether to say what raises the score.
 
     Returns:
@@ -161,7 +161,7 @@ def live_score(
     as_of = snapshot.newest
     if event is not None:
         postings = postings.plus(event.events)
-        as_of = event.events["time"][0]
+        as_of = max(as_of, event.events["time"][0])
     until = microseconds(as_of)
     code = postings.code("member", member_id)
     if code is None:

@@ -31,7 +31,7 @@ def export(
     case_id: str,
     format: Literal["html", "json"] = "html",  # noqa: A002
 ) -> Response:
-    """Return a case as a file that stands alone, with the digest of its JSON; the audit notes it."""
+    """Return a case as a file that stands alone, with its digest; the audit notes it."""
     world: World = request.app.state.world
     file = _file(world, case_id, person)
     content = export_json(file) if format == "json" else export_html(file)

@@ -75,8 +75,10 @@ def neighborhood(
         )
     except UsageError as error:
         raise not_found(error) from error
+    present = moment == world.known().newest
     for node in found["graph"]["nodes"]:
-        if node["type"] == "member":
+        # Scores and rings are of the present: at an earlier moment nobody knew them.
+        if node["type"] == "member" and present:
             score = stored_score(world.known(), node["key"]) if world.ready else None
             node["score"] = None if score is None else round(score.score, 6)
             node["flagged"] = bool(world.view.of_member.get(node["key"])) or None

@@ -113,6 +113,10 @@ class KeyRing:
         try:
             state = self._path.stat()
         except FileNotFoundError:
+            if self._read is not None and self._read[1]:
+                raise StoreError(
+                    f"{self._path} is gone", hint="mount its disk, or restore the file"
+                ) from None
             return {}
         mark = (state.st_mtime_ns, state.st_size)
         if self._read is None or self._read[0] != mark:

@@ -13,6 +13,7 @@ from pathlib import Path
 from graphml.cases.book import CaseBook
 from graphml.config import Settings
 from graphml.errors import GraphmlError, NothingToDoError
+from graphml.fraud import CARD
 from graphml.pipeline.casework import settle
 from graphml.pipeline.live import Recent
 from graphml.pipeline.reading import check_moment
@@ -80,6 +81,7 @@ class World:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="graphml-keeper", daemon=True)
         self._judged = 0.0
+        self._model = 0
         self._listing = threading.Lock()
         self._lists: ListMaker | None = None
 
@@ -186,10 +188,10 @@ class World:
         if self.snapshot is None:
             self.view = View()
             self.look()
-            settle(self.store, self.book)
             self.snapshot = take_snapshot(self.store)
             self._tell(self.snapshot)
         self.look()
+        settle(self.store, self.book)
         if self._is_due():
             self.refresh()
 
@@ -199,7 +201,12 @@ class World:
             return False
         late = held.sequence and held.postings.late
         old = time.monotonic() - self._judged > self.settings.service.refresh_s
-        return held.judge is None or bool(late and old)
+        return held.judge is None or bool(late and old) or self._model != self._model_mark()
+
+    def _model_mark(self) -> int:
+        """Return when the store's fraud model was made, 0 without one."""
+        card = self.models / "fraud" / CARD
+        return card.stat().st_mtime_ns if card.is_file() else 0
 
     def list_maker(self) -> ListMaker | None:
         """Return what recommends as of the snapshot's moment; ``None`` without a recommender.
@@ -224,13 +231,13 @@ class World:
 
     def refresh(self) -> None:
         """Work out everybody's scores anew, by the last event."""
-        fresh = self.snapshot
+        fresh, model = self.snapshot, self._model_mark()
         if fresh is None or fresh.postings.late:
             fresh = take_snapshot(self.store)
         fresh = judged(fresh, usable_detector(self.models / "fraud", fresh.as_of))
         with self._swap:
             self.snapshot = _with(fresh, self.store.rows_since(fresh.sequence))
-        self._judged = time.monotonic()
+        self._judged, self._model = time.monotonic(), model
         log.info("scores of %d members as of %s", len(fresh.since), fresh.as_of)
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from graphml.errors import StorePermissionError
+from graphml.errors import StoreError, StorePermissionError
 from graphml.results import Decision, Recommendation, Ring, RunInfo, time_text
 from graphml.store.base import Counts, GraphStore, Run, Summary
 from graphml.store.decisions import read_decisions, write_decision
@@ -69,9 +69,10 @@ class EmbeddedStore(GraphStore):
         self.read_only = read_only
         self._graph: PropertyGraph | None = None
         self._graph_sequence = 0
+        self._was_there = False
         with clear_errors(self.folder):
             check_folder(self.folder)
-            read_manifest(self.folder)
+            self._present()
 
     def summary(self) -> Summary:
         """Return how much the store holds, and from when to when."""
@@ -255,7 +256,21 @@ class EmbeddedStore(GraphStore):
     def _reading(self) -> Iterator[Generation]:
         """Pin the present generation: none of its files goes away before the block ends."""
         with clear_errors(self.folder), reading(self.folder):
-            yield read_manifest(self.folder) or Generation()
+            yield self._present() or Generation()
+
+    def _present(self) -> Generation | None:
+        """Return the present generation, ``None`` before the first write.
+
+        Raises:
+            StoreError: There was one, and the folder is gone: an unmounted disk is no empty store.
+        """
+        generation = read_manifest(self.folder)
+        if generation is None and self._was_there:
+            raise StoreError(
+                f"{self.folder}: the store is gone", hint="mount its disk, or restore the folder"
+            )
+        self._was_there = generation is not None
+        return generation
 
     def _prepare(self) -> None:
         if self.read_only:
@@ -264,6 +279,7 @@ class EmbeddedStore(GraphStore):
             )
         with clear_errors(self.folder):
             check_folder(self.folder)
+            self._present()
             make_rooms(self.folder)
 
     @contextmanager

@@ -80,19 +80,21 @@ def test_an_unseen_member_is_judged_by_what_it_comes_to(shared):
     problem(shared.get("/members/stranger"), 404)
 
 
-def test_an_event_that_is_asked_about_sees_nothing_later_than_itself(serving):
+def test_a_score_says_what_it_knows_and_is_none_of_the_past(serving):
     service = serving()
     ring = ring_of(service)
-    event = {"kind": "login", "member_id": "s-1", "device_id": "d-new", "time": later(1)}
-    before = service.post("/score", {"event": event}).json()
-    sent = [
-        {**new_event(n, m.member_id, device_id="d-new"), "time": later(2)}
-        for n, m in enumerate(ring.members)
-    ]
-    assert service.post("/events", {"events": sent}).json()["accepted"] == len(sent)
-    assert service.post("/score", {"event": event}).json() == before
-    after = service.post("/score", {"event": {**event, "time": later(3)}}).json()
-    assert after["score"] != before["score"]
+    event = {"kind": "login", "member_id": "s-1", "device_id": shared_value(ring)}
+    past = (LAST - timedelta(days=90)).isoformat()
+    for given, as_of in ((past, LAST), (later(1), LAST + timedelta(days=1))):
+        body = service.post("/score", {"event": {**event, "time": given}}).json()
+        assert parse_time(body["as_of"]) == as_of
+    service.post("/events", {"events": [{**new_event(1, "m-1"), "time": later(2)}]})
+    body = service.post("/score", {"event": {**event, "time": later(1)}}).json()
+    assert parse_time(body["as_of"]) == LAST + timedelta(days=2)
+    early = service.get("/neighborhood", params={"type": "device", "key": event["device_id"], "as_of": past})  # fmt: skip
+    if early.status_code == 200:
+        nodes = early.json()["graph"]["nodes"]
+        assert all(node["score"] is None and node["flagged"] is None for node in nodes)
 
 
 def test_events_that_keep_no_contract_are_told_apart(shared):
@@ -246,20 +248,22 @@ def test_what_was_answered_is_on_the_disk(shop, tmp_path):
     assert set(answered) <= held
 
 
-def test_a_store_that_goes_away_and_comes_back(serving):
+@pytest.mark.parametrize("leave", [None, "a file"])
+def test_a_store_that_goes_away_and_comes_back(serving, leave):
     service = serving()
     member = ring_of(service).members[0].member_id
     hidden = service.folder.with_name("hidden")
     service.folder.rename(hidden)
-    service.folder.write_text("no folder")
-    try:
-        service.wait(lambda: service.get("/ready", who=None).status_code != 200)
-        service.wait(lambda: service.world.trouble is not None)
-        # What is in memory is still told: a shop's checkout goes on.
-        assert service.world.known() is not None
-    finally:
+    if leave:
+        service.folder.write_text(leave)
+    service.wait(lambda: service.world.trouble is not None)
+    assert problem(service.get("/ready"), 503)["status"] == 503
+    problem(service.post("/events", {"events": [new_event(1, "m")]}), 503)
+    assert service.folder.is_file() == bool(leave)
+    assert service.folder.exists() == bool(leave)
+    if leave:
         service.folder.unlink()
-        hidden.rename(service.folder)
+    hidden.rename(service.folder)
     service.wait(lambda: service.world.ready)
     assert service.post("/score", {"member_id": member}).status_code == 200
     assert service.post("/events", {"events": [new_event(1, "m")]}).json()["accepted"] == 1
@@ -382,3 +386,28 @@ def test_a_case_is_exported_with_its_digest_and_the_audit_notes_it(serving):
         ("opened", "ana"), ("exported", "vera"), ("exported", "root"),
     ]  # fmt: skip
     problem(service.get("/cases/c-0/export"), 404)
+
+
+def test_a_decision_that_could_not_be_written_is_written_when_the_store_is_back(serving):
+    service = serving()
+    ring = service.world.view.rings[0].ring_id
+    case = service.post("/cases", {"unit": "ring", "id": ring}, who="ana").json()
+    manifest = service.folder / "manifest.json"
+    kept = manifest.read_bytes()
+    manifest.write_bytes(b"{")
+    body = {"verdict": "dismiss", "code": "family", "version": case["version"]}
+    answer = service.post(f"/cases/{case['case_id']}/resolve", body, who="ana")
+    problem(answer, 503)
+    manifest.write_bytes(kept)
+    service.wait(lambda: service.world.ready)
+    if service.get(f"/cases/{case['case_id']}").json()["state"] == "resolved":
+        service.wait(lambda: service.get("/decisions").json()["decisions"])
+
+
+def test_a_model_that_is_trained_meanwhile_is_taken_up(serving):
+    service = serving()
+    card = service.folder / "models" / "fraud" / "detector.json"
+    before = service.get("/session").json()["models"]["fraud"]
+    shutil.rmtree(card.parent)
+    service.wait(lambda: service.get("/session").json()["models"]["fraud"] is None)
+    assert before is not None
