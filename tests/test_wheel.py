@@ -1,5 +1,6 @@
 """What ships: cypher/ and datasets/ are found from a checkout and from an installed wheel."""
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -44,9 +45,28 @@ def test_the_wheel_holds_statements_datasets_and_the_type_marker(wheel: Path) ->
         assert shipped(folder), folder
         assert {f"graphml/_data/{name}" for name in shipped(folder)} <= names
     assert "graphml/py.typed" in names
+    page = {n for n in names if n.startswith("graphml/_data/explorer/")}
+    assert "graphml/_data/explorer/index.html" in page
+    assert any(n.endswith(".js") for n in page)
+    assert not any("node_modules" in n or n.endswith((".ts", ".tsx")) for n in page)
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
     assert "License-Expression: Apache-2.0" in metadata
     assert "GPL" not in metadata.split("\n\n")[0]
+
+
+def test_no_wheel_is_made_without_the_page(tmp_path: Path) -> None:
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("cypher", "datasets"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "graphml").mkdir()
+    shutil.copy(ROOT / "graphml" / "__init__.py", tmp_path / "graphml")
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, tmp_path],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode
+    assert "explorer/dist is not built" in done.stdout + done.stderr
 
 
 def test_an_installed_wheel_runs_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
