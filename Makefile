@@ -45,7 +45,7 @@ PAGE := explorer/dist/index.html
 PAGE_SOURCES := $(shell find explorer/src explorer/public explorer/index.html explorer/*.json explorer/*.ts -type f 2>/dev/null)
 
 $(PAGE): $(PAGE_SOURCES)
-	@command -v npm >/dev/null && node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' || \
+	@command -v npm >/dev/null && node -e 'process.exit(+process.versions.node.split(".")[0] < 20 ? 1 : 0)' || \
 	  { echo "error: the page of graphml explore is built with Node 20 or newer and npm"; \
 	    echo "try: install Node 20 (Debian: apt-get install nodejs npm), then make explorer"; exit 1; }
 	@echo "building the page (a minute the first time)" >&2

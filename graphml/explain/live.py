@@ -9,7 +9,8 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from graphml.explain.local import LOOKED_AT, chosen_rows, renumbered
+from graphml.explain.chosen import LOOKED_AT, chosen_rows
+from graphml.explain.local import renumbered
 from graphml.graph.build import Graph, Nodes
 from graphml.graph.nodes import NEVER
 from graphml.graph.postings import Postings

@@ -224,6 +224,13 @@ class Postings:
         place[np.concatenate([np.flatnonzero(old), np.flatnonzero(~old)])] = np.arange(len(rows))
         return pl.concat(parts)[place]
 
+    def of_orders(self, ids: Sequence[str]) -> pl.DataFrame:
+        """Return the records of some orders, with dense ids; the one search through all of them."""
+        asked = pl.col("order_id").is_in(list(ids))
+        return pl.concat(
+            [part.filter(asked) for part in (self.graph.events, *self._late.frames)]
+        ).sort("time", "event_id")
+
     def last_late(self, name: str, codes: Ints) -> int:
         """Return the last record that came later and names one of some nodes, −1 for none."""
         by = self._late.by.get(name)
@@ -291,8 +298,11 @@ def _joined(
     held: Mapping[int, tuple[int, ...]], codes: Sequence[int], first: int
 ) -> dict[int, tuple[int, ...]]:
     """Return rows by code with further ones, numbered from ``first`` on."""
-    result = dict(held)
+    result, new = dict(held), dict[int, list[int]]()
     for row, code in enumerate(codes, start=first):
         if code != NONE:
-            result[code] = (*result.get(code, ()), row)
+            new.setdefault(code, []).append(row)
+    # Once a code: what thousands share would be copied for each of them.
+    for code, rows in new.items():
+        result[code] = (*result.get(code, ()), *rows)
     return result

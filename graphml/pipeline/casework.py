@@ -190,9 +190,12 @@ def label(
     config: RingConfig,
     as_of: datetime,
     detector: FraudDetector | None = None,
+    found: FoundRing | None = None,
     dry_run: bool = False,
 ) -> Labelled:
     """Decide on a ring, member or order in one call: in its case, which is opened if need be.
+
+    A ring is decided on as ``found``, else as it is at ``as_of``.
 
     Where somebody else proposed to confirm it, confirming approves that, whatever ``four_eyes``
     says. The same call again after one that was cut off ends that one, and decides nothing twice.
@@ -225,6 +228,7 @@ def label(
         time=time,
         as_of=as_of,
         detector=detector,
+        found=found,
         dry_run=True,
     )
     if dry_run:

@@ -114,22 +114,23 @@ class Recent:
 
     def __init__(self, most: int = 50_000) -> None:
         self._most = most
-        self._held: dict[str, tuple[Judge, int, LiveScore]] = {}
+        self._judge: Judge | None = None
+        self._held: dict[str, tuple[int, LiveScore]] = {}
 
     def get(self, snapshot: Snapshot, member_id: str) -> LiveScore | None:
         """Return a score that is still all that is known, ``None`` where there is none."""
-        held = self._held.get(member_id)
-        if held is None or held[0] is not snapshot.judge:
-            return None
+        held = self._held.get(member_id) if snapshot.judge is self._judge else None
         code = snapshot.postings.code("member", member_id)
-        if code is None or last_touch(snapshot, code) >= held[1]:
+        if held is None or code is None or last_touch(snapshot, code) >= held[0]:
             return None
-        return held[2]
+        return held[1]
 
     def put(self, snapshot: Snapshot, score: LiveScore) -> None:
         """Keep a score of a member that is stored."""
+        if snapshot.judge is not self._judge:
+            self._judge, self._held = snapshot.judge, {}
         self._held.pop(score.member_id, None)
-        self._held[score.member_id] = (_judge(snapshot), snapshot.postings.height, score)
+        self._held[score.member_id] = (snapshot.postings.height, score)
         if len(self._held) > self._most:
             self._held.pop(next(iter(self._held)), None)
 
@@ -160,7 +161,8 @@ def live_score(
     judge, postings = _judge(snapshot), snapshot.postings
     as_of = snapshot.newest
     if event is not None:
-        postings = postings.plus(event.events)
+        if not _holds(postings, member_id, event):
+            postings = postings.plus(event.events)
         as_of = max(as_of, event.events["time"][0])
     until = microseconds(as_of)
     code = postings.code("member", member_id)
@@ -183,6 +185,15 @@ def live_score(
         model=judge.model, known=bool(stored.any()), basis="recomputed" if known else "inductive",
         reasons=_reasons(judge, features, structure) if explained else (),
     )  # fmt: skip
+
+
+def _holds(postings: Postings, member_id: str, event: Tables) -> bool:
+    """Return whether an event that is asked about is stored: it must not count twice."""
+    code = postings.code("member", member_id)
+    if code is None:
+        return False
+    ids = postings.records(postings.rows("member", [code]))["event_id"]
+    return bool(ids.is_in(event.events["event_id"].implode()).any())
 
 
 def _judge(snapshot: Snapshot) -> Judge:

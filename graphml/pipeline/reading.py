@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("graphml.pipeline")
 
 
-def stored_graph(store: GraphStore, as_of: datetime) -> tuple[Tables, Graph]:
-    """Return a store's tables and graph as of a moment.
+def stored_graph(
+    store: GraphStore, as_of: datetime, *, loaded_until: int | None = None
+) -> tuple[Tables, Graph]:
+    """Return a store's tables and graph as of a moment, of all or of rows up to a load sequence.
 
     Raises:
         NothingToDoError: No event has happened by then.
@@ -26,7 +28,7 @@ def stored_graph(store: GraphStore, as_of: datetime) -> tuple[Tables, Graph]:
     from graphml.graph.build import build_graph
 
     logger.info("reading events up to %s from %s", as_of.isoformat(), store.url)
-    tables = store.read_tables(as_of)
+    tables = store.read_tables(as_of, loaded_until=loaded_until)
     if tables.events.height == 0:
         raise NothingToDoError(
             f"no events in {store.url} by {as_of.isoformat()}", hint="a later --as-of"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,13 +19,13 @@ from graphml.graph.nodes import NEVER, microseconds
 from graphml.graph.postings import Postings
 from graphml.pipeline.reading import known_until, stored_graph
 from graphml.results import ScoreKind
+from graphml.tables.frames import Tables, empty
 from graphml.tabular.flags import known_flags
 
 if TYPE_CHECKING:
     from graphml.fraud.detector import FraudDetector
     from graphml.rings.membership import Membership
     from graphml.store.base import GraphStore
-    from graphml.tables.frames import Tables
 
 logger = logging.getLogger("graphml.pipeline")
 
@@ -80,6 +80,7 @@ class Snapshot:
         as_of: Time of the graph's last event: scores of ``judge`` are as of then.
         newest: Time of the last event, late ones included; ``as_of`` at least.
         sequence: Load sequence up to which the store's rows are in it.
+        taken: Load sequence up to which they are in its graph.
         since: When members became known to be fraudulent, microseconds; int64 [members].
         late_since: The same by code, of what came later.
         judge: ``None`` until scores are worked out.
@@ -89,6 +90,7 @@ class Snapshot:
     as_of: datetime
     newest: datetime
     sequence: int
+    taken: int
     since: Ints
     late_since: Mapping[int, int] = field(default_factory=dict)
     judge: Judge | None = None
@@ -107,10 +109,8 @@ class Snapshot:
         postings = self.postings.plus(events)
         newest = max([self.newest, *events["time"].top_k(1).to_list()])
         flags = dict(self.late_since)
-        for member_id, known in _frauds(rows):
-            code = postings.code("member", member_id)
-            if code is not None:
-                flags[code] = min(known, flags.get(code, NEVER))
+        for code, known in _frauds(postings, rows):
+            flags[code] = min(known, flags.get(code, NEVER))
         return replace(self, postings=postings, newest=newest, sequence=sequence, late_since=flags)
 
     def known(self) -> Ints:
@@ -124,14 +124,36 @@ class Snapshot:
         return found
 
 
-def _frauds(rows: Tables) -> list[tuple[str, int]]:
-    """Return who is known to be fraudulent by new rows, and since when."""
+def _frauds(postings: Postings, rows: Tables) -> Iterator[tuple[int, int]]:
+    """Tell who is known to be fraudulent by new rows, by code, and since when.
+
+    A label about an order is about its buyer as ``known_flags`` finds it: the member of its first
+    purchase, else of its first record, by the moment that both are known.
+    """
     charged = rows.events.filter(pl.col("kind").cast(pl.String) == "chargeback").select(
-        "member_id", known="time"
+        "member_id", "order_id", known_at="time"
     )
-    labels = rows.labels.filter(pl.col("label") == 1).select("member_id", known="known_at")
-    both = pl.concat([charged, labels]).drop_nulls()
-    return list(both.with_columns(pl.col("known").to_physical()).iter_rows())
+    labels = rows.labels.filter(pl.col("label") == 1).select("member_id", "order_id", "known_at")
+    frauds = pl.concat([charged, labels]).drop_nulls("known_at")
+    known = frauds.with_columns(pl.col("known_at").to_physical())
+    for member_id, moment in known.drop_nulls("member_id").select("member_id", "known_at").iter_rows():  # fmt: skip
+        code = postings.code("member", member_id)
+        if code is not None:
+            yield code, moment
+    ordered = known.filter(pl.col("member_id").is_null()).drop_nulls("order_id")
+    if ordered.height:
+        records = postings.of_orders(ordered["order_id"].unique().to_list())
+        for _, order_id, moment in ordered.iter_rows():
+            yield from _buyer(records.filter(pl.col("order_id") == order_id), moment)
+
+
+def _buyer(records: pl.DataFrame, known: int) -> Iterator[tuple[int, int]]:
+    if records.is_empty():
+        return
+    moment = max(known, int(records["time"].to_physical().min()))  # type: ignore[arg-type]
+    by_then = records.filter(records["time"].to_physical() <= moment)
+    bought = by_then.filter(by_then["kind"].cast(pl.String) == "purchase")
+    yield int((bought if bought.height else by_then)["member"][0]), moment
 
 
 def take_snapshot(store: GraphStore) -> Snapshot:
@@ -143,14 +165,21 @@ def take_snapshot(store: GraphStore) -> Snapshot:
     summary = store.summary()
     if summary.last is None:
         raise NothingToDoError(f"no events in {store.url}", hint="graphml load SOURCE")
-    _, graph = stored_graph(store, summary.last)
-    return Snapshot(
+    # One state of the store: what is loaded while it is read comes by ``rows_since``.
+    _, graph = stored_graph(store, summary.last, loaded_until=summary.sequence)
+    labels = store.stored_rows("labels").filter(
+        (pl.col("known_at") > summary.last) & (pl.col("sequence") <= summary.sequence)
+    )
+    snapshot = Snapshot(
         postings=Postings(graph),
         as_of=summary.last,
         newest=summary.last,
         sequence=summary.sequence,
+        taken=summary.sequence,
         since=known_flags(graph).since(len(graph.nodes["member"])),
     )
+    # Labels from after the last event are in no graph, and count from their moment on.
+    return snapshot.with_rows(Tables(events=empty("events"), labels=labels), summary.sequence)
 
 
 def usable_detector(folder: Path, as_of: datetime) -> FraudDetector | None:

@@ -68,6 +68,7 @@ def create_app(world: World, door: Door) -> FastAPI:
         figures=world.figures,
         rates=Rates(limits.rate_per_s, limits.burst),
         body=int(limits.body_mb * 1_000_000),
+        caller=door.caller,
         local=door.open,
     )
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -15,12 +15,10 @@ from graphml.service.answers import MOST, answer
 from graphml.service.docs import told
 from graphml.service.keys import now
 from graphml.service.problems import ProblemError
-from graphml.service.who import Person, allowed
+from graphml.service.who import Analyst, Person, Viewer
 from graphml.service.world import World
 
 router = APIRouter(tags=["cases"])
-Viewer = Annotated[Person, Depends(allowed("viewer"))]
-Analyst = Annotated[Person, Depends(allowed("analyst"))]
 
 Unit = Literal["ring", "member", "order"]
 Verdict = Literal["confirm", "dismiss"]
@@ -114,8 +112,11 @@ def about_what(world: World, unit: str, id_: str) -> FoundRing | None:
     found = shown_ring(world, unit, id_)
     if unit == "ring" and found is None:
         raise ProblemError(404, f"no ring {id_!r} in the run that readers see")
-    if unit == "member" and world.known().postings.code("member", id_) is None:
+    postings = world.known().postings
+    if unit == "member" and postings.code("member", id_) is None:
         raise ProblemError(404, f"no member {id_!r}")
+    if unit == "order" and postings.of_orders([id_]).is_empty():
+        raise ProblemError(404, f"no order {id_!r}")
     return found
 
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from graphml.cases.model import decision_json
 from graphml.pipeline import casework
-from graphml.results import Decision, time_text
 from graphml.service.answers import MOST, answer, page
 from graphml.service.cases import (
     CASE,
-    Analyst,
     Id,
     Text,
     Unit,
     Verdict,
-    Viewer,
     about_what,
     four_eyes,
 )
 from graphml.service.docs import told
 from graphml.service.keys import now
+from graphml.service.who import Analyst, Viewer
 from graphml.service.world import World
 
 router = APIRouter(tags=["cases"])
@@ -46,15 +45,6 @@ class Deciding(BaseModel):
     code: str | None = Field(default=None, max_length=100)
 
 
-def decision_record(decision: Decision) -> dict[str, Any]:
-    """Return a decision as answers show it."""
-    return {
-        "unit": decision.unit, "id": decision.id, "verdict": decision.verdict,
-        "reason": decision.reason, "by": decision.by, "time": time_text(decision.time),
-        "members": list(decision.members),
-    }  # fmt: skip
-
-
 @router.get("/decisions", responses=told({"decisions": [_DECISION], "next": None}))
 def list_decisions(
     request: Request,
@@ -67,7 +57,7 @@ def list_decisions(
     """List decisions, the last first, from here and from the command line."""
     world: World = request.app.state.world
     rows = [
-        decision_record(one)
+        decision_json(one)
         for one in reversed(world.view.decisions)
         if unit in (None, one.unit) and id in (None, one.id)
     ]
@@ -83,19 +73,13 @@ def list_decisions(
 def decide(request: Request, person: Analyst, body: Annotated[Deciding, Body()]) -> Response:
     """Decide in one call, as ``graphml label`` does: opens a case and ends it, or proposes to."""
     world: World = request.app.state.world
-    found = about_what(world, body.unit, body.id)
-    members = found.ring.flagged_ids if found else ()
-    case, _ = world.book.open_case(body.unit, body.id, by=person.name, time=now(), members=members)
-    if case.proposal is not None and body.verdict == case.proposal.verdict:
-        done = casework.approve(
-            world.store, world.book, case.case_id, by=person.name, time=now(), version=case.version
-        )
-    else:
-        done = casework.resolve(
-            world.store, world.book, case.case_id, body.verdict, body.code, body.reason or None,
-            by=person.name, time=now(), version=case.version, four_eyes=four_eyes(world, person),
-            config=world.settings.rings, as_of=world.known().newest, found=found,
-        )  # fmt: skip
+    done = casework.label(
+        world.store, world.book, body.unit, body.id, body.verdict, reason=body.reason,
+        code=body.code, by=person.name, time=now(), four_eyes=four_eyes(world, person),
+        config=world.settings.rings, as_of=world.known().newest,
+        found=about_what(world, body.unit, body.id),
+    )  # fmt: skip
     world.look()
-    decision = done.decision and decision_record(done.decision)
+    assert done.case is not None  # nothing but a dry run leaves none
+    decision = None if done.proposed else decision_json(done.decided.decision)
     return answer(request, {"decision": decision, "case": done.case.to_json()}, status=201)

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from graphml.cases.export import CaseFile, digest, export_html, export_json
 from graphml.errors import UsageError
 from graphml.explain.view import member_view, ring_view
-from graphml.service.cases import Viewer, shown_ring
+from graphml.service.cases import shown_ring
 from graphml.service.docs import told
 from graphml.service.keys import now
-from graphml.service.who import Person
+from graphml.service.who import Person, Viewer
 from graphml.service.world import World
 
 router = APIRouter(tags=["cases"])

@@ -8,22 +8,25 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from hashlib import sha256
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graphml.errors import GraphmlError
 from graphml.results import time_text
-from graphml.service.problems import ProblemError, problem_response
+from graphml.service.problems import ProblemError, problem_of, problem_response
+from graphml.service.who import bearer
 
 log = logging.getLogger("graphml.service")
 
 _CALLERS = 10_000
 """Callers whose rate is remembered."""
-_LOCAL = ("localhost", "127.0.0.1", "[::1]", "::1")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -78,10 +81,10 @@ class Rates:
 
     def __init__(self, per_s: float, burst: int) -> None:
         self._per_s, self._burst = per_s, float(burst)
-        self._buckets: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def wait(self, caller: bytes, now: float) -> float:
+    def wait(self, caller: str, now: float) -> float:
         """Return 0 and count a request, or the seconds until the next one is let through."""
         with self._lock:
             left, before = self._buckets.pop(caller, (self._burst, now))
@@ -101,15 +104,23 @@ class Gate:
         figures: That requests are counted in.
         rates: Who may ask how often.
         body: Largest body in bytes.
+        caller: Whose key a token is, ``None`` for nobody's.
         local: Whether only this machine's own pages may ask: where nobody needs a key, a page of
             another site must not reach the service by a name that resolves to this machine.
     """
 
     def __init__(
-        self, app: ASGIApp, *, figures: Figures, rates: Rates, body: int, local: bool
+        self,
+        app: ASGIApp,
+        *,
+        figures: Figures,
+        rates: Rates,
+        body: int,
+        caller: Callable[[str], str | None],
+        local: bool,
     ) -> None:
         self._app, self._figures, self._rates = app, figures, rates
-        self._body, self._local = body, local
+        self._body, self._caller, self._local = body, caller, local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -138,6 +149,8 @@ class Gate:
                 await self._app(scope, _Limited(receive, self._body), sending)
             else:
                 await problem_response(problem, scope["request_id"])(scope, receive, sending)
+        except (GraphmlError, OSError) as error:  # the keys cannot be read
+            await problem_response(problem_of(error), scope["request_id"])(scope, receive, sending)
         except Exception:
             log.exception("request %s broke", scope["request_id"])
             problem = ProblemError(500, "something broke here; the log has it under this id")
@@ -147,14 +160,18 @@ class Gate:
 
     def _refused(self, scope: Scope) -> ProblemError | None:
         headers = dict(scope["headers"])
-        if self._local and not _from_here(headers):
+        if len(headers) < len(scope["headers"]) and _is_doubled(scope["headers"]):
+            return ProblemError(400, "a header that may come once comes twice")
+        if self._local and not _from_here(headers, scope["path"]):
             return ProblemError(403, "this service answers to pages of this machine alone")
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self._body:
             return ProblemError(413, f"the body has more than {self._body:,} bytes")
+        # Only a key that opens has a bucket of its own: made-up ones would each have a full one.
+        token = bearer(headers.get(b"authorization", b"").decode("latin-1"))
         client = scope.get("client") or ("", 0)
-        caller = headers.get(b"authorization") or str(client[0]).encode()
-        wait = self._rates.wait(sha256(caller).digest()[:12], time.monotonic())
+        caller = (self._caller(token) if token else None) or f"address {client[0]}"
+        wait = self._rates.wait(caller, time.monotonic())
         if wait:
             seconds = str(max(1, round(wait)))
             return ProblemError(429, "too many requests", headers={"Retry-After": seconds})
@@ -163,12 +180,13 @@ class Gate:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         # The route and not the path: a path holds ids of people.
         route = getattr(scope.get("route"), "path", "unknown")
-        self._figures.requests.labels(scope["method"], route, status).inc()
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._figures.requests.labels(method, route, status).inc()
         self._figures.seconds.labels(route).observe(seconds)
         if log.isEnabledFor(logging.INFO):
             line = {
                 "time": time_text(datetime.now(UTC)), "request_id": scope["request_id"],
-                "method": scope["method"], "route": route, "status": status,
+                "method": method, "route": route, "status": status,
                 "ms": round(1e3 * seconds, 2),
             }  # fmt: skip
             log.info("%s", json.dumps(line))
@@ -189,12 +207,37 @@ class _Limited:
         return message
 
 
-def _from_here(headers: dict[bytes, bytes]) -> bool:
+_ONCE = (b"authorization", b"host", b"origin", b"content-length")
+
+
+def _is_doubled(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    names = [name for name, _ in headers]
+    return any(names.count(name) > 1 for name in _ONCE)
+
+
+def _from_here(headers: dict[bytes, bytes], path: str) -> bool:
     """Return whether a request names this machine, and comes from no page but the service's own."""
     host = headers.get(b"host", b"").decode("latin-1")
     origin = headers.get(b"origin")
     try:
-        here = urlsplit(f"//{host}").hostname in _LOCAL
-        return here and (origin is None or urlsplit(origin.decode("latin-1")).netloc == host)
+        here = is_loopback(urlsplit(f"//{host}").hostname or "")
+        own = origin is None or urlsplit(origin.decode("latin-1")).netloc == host
+    except ValueError:
+        return False
+    # A link elsewhere may open the page, and no more: not even a picture that is an answer.
+    foreign = headers.get(b"sec-fetch-site", b"none") not in (b"same-origin", b"none")
+    return here and own and not (foreign and path != "/")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or address is this machine's own.
+
+    >>> [is_loopback(host) for host in ("localhost", "127.9.9.9", "::1", "10.0.0.7", "localhost.evil")]
+    [True, True, True, False, False]
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
     except ValueError:
         return False

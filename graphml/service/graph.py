@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from graphml.errors import UsageError
@@ -19,11 +19,10 @@ from graphml.service.answers import MOST, answer
 from graphml.service.docs import told
 from graphml.service.examples import EXPLANATION, NEIGHBORHOOD, RECOMMENDATIONS
 from graphml.service.problems import ProblemError, not_found
-from graphml.service.who import Person, allowed
+from graphml.service.who import Viewer
 from graphml.service.world import World
 
 router = APIRouter(tags=["graph"])
-Viewer = Annotated[Person, Depends(allowed("viewer"))]
 AsOf = Annotated[
     datetime | None, Query(description="The last moment known; else that of the last event.")
 ]
@@ -50,7 +49,10 @@ def moment_asked(world: World, as_of: datetime | None) -> datetime:
         return newest
     if as_of.tzinfo is None:
         raise ProblemError(422, "as_of has no time zone", hint="2024-06-02T00:00:00Z")
-    return min(as_of, newest)
+    try:
+        return min(as_of.astimezone(UTC), newest)
+    except OverflowError:
+        raise ProblemError(422, "as_of is no moment that a calendar has") from None
 
 
 @router.get(
@@ -81,7 +83,8 @@ def neighborhood(
         if node["type"] == "member" and present:
             score = stored_score(world.known(), node["key"]) if world.ready else None
             node["score"] = None if score is None else round(score.score, 6)
-            node["flagged"] = bool(world.view.of_member.get(node["key"])) or None
+            roles = {ring["role"] for ring in _rings(world, node["key"])}
+            node["flagged"] = roles != {"victim"} if roles else None
     return answer(request, found)
 
 
@@ -121,7 +124,8 @@ def one_member(request: Request, person: Viewer, member_id: str, as_of: AsOf = N
     except UsageError as error:
         raise not_found(error) from error
     score = None
-    if snapshot.judge is not None and moment == snapshot.newest:
+    present = moment == snapshot.newest
+    if snapshot.judge is not None and present:
         score = stored_score(snapshot, member_id) or live_score(snapshot, member_id)
     return answer(
         request,
@@ -132,8 +136,9 @@ def one_member(request: Request, person: Viewer, member_id: str, as_of: AsOf = N
             "model": score and score.model,
             "as_of": time_text(score.as_of if score else moment),
             "opted_out": _opted_out(world, member_id, moment),
-            "decision": _decision(world, member_id),
-            "rings": _rings(world, member_id),
+            # What is said of a member now was not known at an earlier moment.
+            "decision": _decision(world, member_id) if present else None,
+            "rings": _rings(world, member_id) if present else [],
         },
     )
 
@@ -150,7 +155,10 @@ def recommendations(
 ) -> Response:
     """Return products for a member, best first, with reasons."""
     world: World = request.app.state.world
-    maker = world.list_maker()
+    try:
+        maker = world.list_maker()
+    except UsageError as error:  # the recommender knows what came later, or is damaged
+        raise not_found(error) from error
     if maker is None:
         raise ProblemError(404, "no recommender for this store", hint="graphml train recommend")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
+from starlette.concurrency import run_in_threadpool
 
 from graphml.results import time_text
 from graphml.service.keys import now
@@ -62,6 +64,21 @@ class _Letter:
     answer: Future[tuple[int, list[str]]]
 
 
+def _validated(rows: Sequence[Any]) -> tuple[Tables, list[dict[str, Any]]]:
+    """Return the events that keep the contract, and of the others what rule they broke."""
+    tables, refused = validate(sent_events(rows), now=now())
+    told = [
+        {
+            "index": row["line"] - 1,
+            "column": row["column"],
+            "value": row["value"],
+            "rule": row["rule"],
+        }
+        for row in refused.rows.sort("line").iter_rows(named=True)
+    ]
+    return tables, told
+
+
 class Intake:
     """Writes what several requests send as one: a write costs the same for one event and a thousand.
 
@@ -71,7 +88,7 @@ class Intake:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._letters: queue.Queue[_Letter | None] = queue.Queue(maxsize=256)
+        self._letters: queue.Queue[_Letter | None] = queue.Queue()
         self._left: _Letter | None = None
         self._thread = threading.Thread(target=self._write, name="graphml-intake", daemon=True)
 
@@ -84,34 +101,33 @@ class Intake:
         self._letters.put(None)
         self._thread.join(timeout=30)
 
-    def take(self, rows: Sequence[Any]) -> Taken:
+    async def take(self, rows: Sequence[Any]) -> Taken:
         """Write events, and return what became of each when they are on the disk.
+
+        No thread waits meanwhile: many who send do not hold up who asks.
 
         Raises:
             StoreError: They could not be written; none of them is.
         """
-        tables, refused = validate(sent_events(rows), now=now())
-        told = [
-            {"index": row["line"] - 1, "column": row["column"], "value": row["value"],
-             "rule": row["rule"]}
-            for row in refused.rows.sort("line").iter_rows(named=True)
-        ]  # fmt: skip
+        tables, told = await run_in_threadpool(_validated, rows)
         new, conflicts = 0, list[str]()
         if tables.events.height:
-            ids = frozenset(tables.events["event_id"])
-            letter = _Letter(tables.events, ids, Future())
-            self._letters.put(letter, timeout=_WAIT_S)
-            new, conflicts = letter.answer.result(timeout=_WAIT_S)
+            answer: Future[tuple[int, list[str]]] = Future()
+            self._letters.put(_Letter(tables.events, frozenset(tables.events["event_id"]), answer))
+            new, conflicts = await asyncio.wait_for(asyncio.wrap_future(answer), _WAIT_S)
         held = self._world.snapshot
-        taken = Taken(
-            accepted=new, repeats=len(rows) - len(told) - new - len(conflicts),
-            quarantined=told, conflicts=conflicts, as_of=held.newest if held else None,
+        became = {
+            "accepted": new,
+            "repeats": len(rows) - len(told) - new - len(conflicts),
+            "quarantined": len(told),
+            "conflicts": len(conflicts),
+        }
+        for name, count in became.items():
+            self._world.figures.events.labels(name).inc(count)
+        return Taken(
+            accepted=new, repeats=became["repeats"], quarantined=told, conflicts=conflicts,
+            as_of=held.newest if held else None,
         )  # fmt: skip
-        for became in ("accepted", "repeats"):
-            self._world.figures.events.labels(became).inc(getattr(taken, became))
-        self._world.figures.events.labels("quarantined").inc(len(told))
-        self._world.figures.events.labels("conflicts").inc(len(conflicts))
-        return taken
 
     def _write(self) -> None:
         while (letters := self._next()) is not None:
@@ -121,10 +137,13 @@ class Intake:
                 )
             except BaseException as error:  # noqa: BLE001 - who sent them is told
                 for one in letters:
-                    one.answer.set_exception(error)
+                    if one.answer.set_running_or_notify_cancel():
+                        one.answer.set_exception(error)
                 continue
             for one in letters:
-                one.answer.set_result((len(one.ids & new), sorted(one.ids & conflicts)))
+                # Who has waited too long is gone; the events are written all the same.
+                if one.answer.set_running_or_notify_cancel():
+                    one.answer.set_result((len(one.ids & new), sorted(one.ids & conflicts)))
 
     def _next(self) -> list[_Letter] | None:
         """Return what has come, at least one; ``None`` at the end.

@@ -112,7 +112,7 @@ class KeyRing:
         """Return the keys by id; the file is read again when it has changed."""
         try:
             state = self._path.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             if self._read is not None and self._read[1]:
                 raise StoreError(
                     f"{self._path} is gone", hint="mount its disk, or restore the file"

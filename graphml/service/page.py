@@ -55,8 +55,12 @@ def _sent(request: Request, name: str, cache: str) -> Response:
         raise ProblemError(
             404, "the page is not built", hint="make explorer (it needs Node 20), then start again"
         )
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file():
+    try:
+        path = (folder / name).resolve()
+        known = path.is_relative_to(folder.resolve()) and path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        known = False
+    if not known:
         raise ProblemError(404, "no such file")
     headers = {"Cache-Control": cache, "Vary": "Accept-Encoding"}
     content = _file(path, path.stat().st_mtime_ns)

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from graphml.errors import UsageError
 from graphml.pipeline.picturing import picture, pictures_of
 from graphml.service.answers import answer
-from graphml.service.cases import Viewer
 from graphml.service.docs import told
 from graphml.service.problems import ProblemError
+from graphml.service.who import Viewer
 from graphml.service.world import World
 
 router = APIRouter(tags=["pictures"])

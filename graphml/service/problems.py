@@ -17,6 +17,7 @@ from graphml.errors import (
     CaseRuleError,
     GraphmlError,
     NothingToDoError,
+    OwnProposalError,
     StoreConflictError,
     StoreError,
     UnknownCaseError,
@@ -81,7 +82,7 @@ def problem_of(error: Exception) -> ProblemError:
         status = _status(error)
         headers = {"Retry-After": str(_RETRY_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
         return ProblemError(status, error.message, hint=error.hint, headers=headers)
-    if isinstance(error, OSError):
+    if isinstance(error, TimeoutError | OSError):
         return ProblemError(
             503, "the store cannot be reached", headers={"Retry-After": str(_RETRY_S)}
         )
@@ -92,7 +93,8 @@ def _status(error: GraphmlError) -> int:
     kinds: tuple[tuple[type[GraphmlError], int], ...] = (
         (UnknownCaseError, 404),
         (CaseConflictError, 409),
-        (CaseRuleError, 403),
+        (OwnProposalError, 403),
+        (CaseRuleError, 409),
         (StoreConflictError, 409),
         (StoreError, 503),
         (NothingToDoError, 503),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from graphml.cases.model import Case
@@ -16,23 +16,22 @@ from graphml.service.answers import MOST, answer, page
 from graphml.service.docs import told
 from graphml.service.examples import RING, RUN
 from graphml.service.problems import ProblemError
-from graphml.service.who import Person, allowed
-from graphml.service.world import View, World
+from graphml.service.view import View
+from graphml.service.who import Viewer
+from graphml.service.world import World
 
 router = APIRouter(tags=["rings"])
-Viewer = Annotated[Person, Depends(allowed("viewer"))]
 
 Sort = Literal["rank", "score", "amount", "members", "first", "last", "kind", "status"]
 
-_SORTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
-    "rank": lambda row: row["rank"],
-    "score": lambda row: row["score"],
-    "amount": lambda row: row["amount_net"],
-    "members": lambda row: row["members"],
-    "first": lambda row: row["first"],
-    "last": lambda row: row["last"],
-    "kind": lambda row: row["kind"],
-    "status": lambda row: row["status"],
+_SORTS: Mapping[str, Callable[[Ring], Any]] = {
+    "score": lambda ring: ring.score,
+    "amount": lambda ring: ring.amount_net,
+    "members": lambda ring: len(ring.members),
+    "first": lambda ring: ring.first,
+    "last": lambda ring: ring.last,
+    "kind": lambda ring: ring.kind,
+    "status": lambda ring: ring.status,
 }
 _ROW = {
     "ring_id": "r-3f9a1c20b7d45e88", "rank": 1, "kind": "device_farm", "status": "new",
@@ -123,9 +122,12 @@ def list_rings(
             rows = [row for row in rows if (row[name] or "none") in values]
     if case:
         rows = [row for row in rows if (row["case"] or {"state": "none"})["state"] in case]
-    rows.sort(key=_SORTS[sort], reverse=desc)
-    run = view.run.run_id if view.run else ""
-    of = repr((run, kind, status, case, decision, min_score, q, sort, desc))
+    if sort != "rank":
+        rows.sort(key=lambda row: _SORTS[sort](view.rings[row["rank"] - 1]))
+    if desc:
+        rows.reverse()
+    # Of these very rows: one that left the list meanwhile would make a page pass over another.
+    of = "\n".join(row["ring_id"] for row in rows)
     shown, following = page(rows, limit=limit, cursor=cursor, of=of)
     body = {"run": run_record(view.run), "total": len(rows), "rings": shown, "next": following}
     return answer(request, body)

@@ -10,13 +10,13 @@ import threading
 import time
 import webbrowser
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 import uvicorn
 
 from graphml.config import Settings
 from graphml.errors import UsageError
 from graphml.service.app import create_app
+from graphml.service.gate import is_loopback
 from graphml.service.keys import KeyRing
 from graphml.service.oidc import Issuer
 from graphml.service.who import Door
@@ -76,7 +76,7 @@ def _door(serving: Serving, settings: Settings) -> Door:
         UsageError: Nobody could, or everybody from anywhere.
     """
     if serving.no_auth:
-        if not _is_local(serving.host):
+        if not is_loopback(serving.host):
             raise UsageError(
                 f"--no-auth on {serving.host} would open everything to other machines",
                 hint="--host 127.0.0.1, or keys: graphml keys add NAME",
@@ -90,15 +90,6 @@ def _door(serving: Serving, settings: Settings) -> Door:
             hint="graphml keys add NAME --role analyst, or --no-auth on this machine alone",
         )
     return Door(keys, issuer, local="")
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _shown(host: str) -> str:

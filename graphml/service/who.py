@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
@@ -46,6 +47,11 @@ class Door:
         self._issuer = issuer
         self._local = Person(name=local, role="admin", auth="none")
 
+    def caller(self, token: str) -> str | None:
+        """Return whose key a token is, ``None`` where it is nobody's, or an issuer's."""
+        key = self._keys.who(token, now=now()) if self._keys is not None else None
+        return None if key is None else key.id
+
     @property
     def open(self) -> bool:
         """Whether nobody is asked."""
@@ -59,8 +65,8 @@ class Door:
         """
         if self._keys is None:
             return self._local
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = bearer(request.headers.get("authorization", ""))
+        if not token:
             raise _closed("no key given")
         key = self._keys.who(token, now=now())
         if key is not None:
@@ -70,6 +76,16 @@ class Door:
             if found is not None:
                 return Person(name=found[0], role=found[1], auth="oidc")
         raise _closed("this key opens nothing: unknown, expired or revoked")
+
+
+def bearer(header: str) -> str:
+    """Return the token of an Authorization header, empty without one.
+
+    >>> bearer("Bearer gml_1_x"), bearer("Basic x"), bearer("")
+    ('gml_1_x', '', '')
+    """
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _closed(detail: str) -> ProblemError:
@@ -92,3 +108,8 @@ def allowed(role: Role) -> Callable[[Request], Awaitable[Person]]:
         return person
 
     return check
+
+
+Viewer = Annotated[Person, Depends(allowed("viewer"))]
+Analyst = Annotated[Person, Depends(allowed("analyst"))]
+Admin = Annotated[Person, Depends(allowed("admin"))]

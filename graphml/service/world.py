@@ -5,52 +5,32 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
 
 from graphml.cases.book import CaseBook
 from graphml.config import Settings
-from graphml.errors import GraphmlError, NothingToDoError
+from graphml.errors import GraphmlError, NothingToDoError, StoreError
 from graphml.fraud import CARD
 from graphml.pipeline.casework import settle
 from graphml.pipeline.live import Recent
 from graphml.pipeline.reading import check_moment
 from graphml.pipeline.recommending import ListMaker, is_recommender, list_maker
-from graphml.pipeline.snapshot import Snapshot, judged, take_snapshot, usable_detector
+from graphml.pipeline.snapshot import Judge, Snapshot, judged, take_snapshot, usable_detector
 from graphml.recommend.recommender import Recommender
-from graphml.results import Decision, Ring, RunInfo, Verdict
-from graphml.rings.lifecycle import verdicts_on
 from graphml.service.gate import Figures
+from graphml.service.view import View, view_of
 from graphml.store.base import GraphStore
 from graphml.store.connect import state_folder
 from graphml.tables.frames import TABLES, Tables
 
+if TYPE_CHECKING:
+    from graphml.fraud.detector import FraudDetector
+
 log = logging.getLogger("graphml.service")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class View:
-    """The run of rings that readers see, and what analysts said.
-
-    Attributes:
-        run: ``None`` where none is published.
-        rings: Of the run, best first.
-        by_id: Place of each ring, by its id.
-        of_member: Rings that a member is in, by member id.
-        of_value: Rings that share an identifier, by type and id.
-        decisions: All that were taken, oldest first.
-        verdicts: On these rings as they are now.
-    """
-
-    run: RunInfo | None = None
-    rings: Sequence[Ring] = ()
-    by_id: Mapping[str, int] = field(default_factory=dict)
-    of_member: Mapping[str, list[int]] = field(default_factory=dict)
-    of_value: Mapping[tuple[str, str], list[int]] = field(default_factory=dict)
-    decisions: Sequence[Decision] = ()
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
 
 
 class World:
@@ -78,6 +58,7 @@ class World:
         self.view = View()
         self.trouble: GraphmlError | OSError | None = None
         self._swap = threading.Lock()
+        self._looking = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="graphml-keeper", daemon=True)
         self._judged = 0.0
@@ -120,7 +101,11 @@ class World:
         Raises:
             GraphmlError: It cannot be read.
         """
-        self._look_at_rows()
+        with self._looking:  # else what was read first might be shown last
+            self._look_at_rows()
+            self._look_at_run()
+
+    def _look_at_run(self) -> None:
         runs = [r for r in self.store.runs() if r.kind == "rings" and r.status == "published"]
         run = runs[0] if runs else None
         decisions = self.store.decisions(datetime.now(UTC))
@@ -151,7 +136,10 @@ class World:
             if held is not None:
                 self.snapshot = _with(held, rows)
         self._tell(self.snapshot)
-        return frozenset(counts.conflicts["event_id"]), frozenset(rows.events["event_id"])
+        # Of these events some may have come from elsewhere since the last look: they came before.
+        sent = pl.col("event_id").is_in(tables.events["event_id"].implode())
+        new = rows.events.filter(sent).sort("sequence")["event_id"].tail(counts.events)
+        return frozenset(counts.conflicts["event_id"]), frozenset(new)
 
     def _look_at_rows(self) -> None:
         with self._swap:
@@ -191,17 +179,32 @@ class World:
             self.snapshot = take_snapshot(self.store)
             self._tell(self.snapshot)
         self.look()
-        settle(self.store, self.book)
+        self._settle()
         if self._is_due():
             self.refresh()
+
+    def _settle(self) -> None:
+        """Write decisions that are due; where the store cannot be written now they stay due."""
+        try:
+            settle(self.store, self.book)
+        except StoreError as error:
+            log.warning("decisions stay due: %s", error)
 
     def _is_due(self) -> bool:
         held = self.snapshot
         if held is None:
             return False
-        late = held.sequence and held.postings.late
+        late = held.sequence != held.taken
         old = time.monotonic() - self._judged > self.settings.service.refresh_s
-        return held.judge is None or bool(late and old) or self._model != self._model_mark()
+        return held.judge is None or (late and old) or self._model != self._model_mark()
+
+    def _detector(self, fresh: Snapshot, judge: Judge | None) -> FraudDetector | None:
+        """Return the store's fraud detector; the one before where it is damaged."""
+        try:
+            return usable_detector(self.models / "fraud", fresh.as_of)
+        except GraphmlError as error:
+            log.warning("%s; %s", error, "the one before is used" if judge else "rings alone judge")
+            return judge.detector if judge else None
 
     def _model_mark(self) -> int:
         """Return when the store's fraud model was made, 0 without one."""
@@ -215,7 +218,9 @@ class World:
             UsageError: It knows what came later.
         """
         held = self.known()
-        with self._listing:
+        if not self._listing.acquire(blocking=False):
+            raise NothingToDoError("lists are being prepared", hint="ask again in a moment")
+        try:
             if self._lists is None or self._lists.as_of != held.as_of:
                 if not is_recommender(self.models / "recommend"):
                     return None
@@ -224,6 +229,8 @@ class World:
                 graph = held.postings.graph.until(held.as_of)
                 self._lists = list_maker(recommender, graph, [], as_of=held.as_of)
             return self._lists
+        finally:
+            self._listing.release()
 
     def recommender_name(self) -> str | None:
         """Return the name of the store's recommender, ``None`` until it is asked for a list."""
@@ -232,12 +239,15 @@ class World:
     def refresh(self) -> None:
         """Work out everybody's scores anew, by the last event."""
         fresh, model = self.snapshot, self._model_mark()
-        if fresh is None or fresh.postings.late:
+        judge = fresh.judge if fresh else None
+        # Whatever becomes of it: what fails is not tried again at every look.
+        self._judged, self._model = time.monotonic(), model
+        if fresh is None or fresh.sequence != fresh.taken:
             fresh = take_snapshot(self.store)
-        fresh = judged(fresh, usable_detector(self.models / "fraud", fresh.as_of))
+        fresh = judged(fresh, self._detector(fresh, judge))
         with self._swap:
             self.snapshot = _with(fresh, self.store.rows_since(fresh.sequence))
-        self._judged, self._model = time.monotonic(), model
+        self._judged = time.monotonic()
         log.info("scores of %d members as of %s", len(fresh.since), fresh.as_of)
 
 
@@ -246,19 +256,3 @@ def _with(snapshot: Snapshot, rows: Tables) -> Snapshot:
     tables = [getattr(rows, name) for name in TABLES]
     last = [table["sequence"].max() for table in tables if table.height]
     return snapshot.with_rows(rows, max(last)) if last else snapshot
-
-
-def view_of(run: RunInfo | None, rings: Sequence[Ring], decisions: Sequence[Decision]) -> View:
-    """Return a run's rings, found by their id, members and shared values."""
-    of_member: dict[str, list[int]] = {}
-    of_value: dict[tuple[str, str], list[int]] = {}
-    for place, ring in enumerate(rings):
-        for member_id in ring.member_ids:
-            of_member.setdefault(member_id, []).append(place)
-        for value in ring.shared:
-            of_value.setdefault((value.type, value.id), []).append(place)
-    return View(
-        run=run, rings=rings, by_id={ring.ring_id: n for n, ring in enumerate(rings)},
-        of_member=of_member, of_value=of_value, decisions=decisions,
-        verdicts=verdicts_on(rings, decisions),
-    )  # fmt: skip

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from graphml.store.manifest import Generation, read_manifest, write_manifest
 from graphml.store.moments import visible
 from graphml.store.neighbors import neighborhood
 from graphml.store.novelty import KEYS, counted, latest
+from graphml.store.reader import Reader
 from graphml.store.rooms import check_folder, make_rooms, remove_leftovers
 from graphml.store.runs import (
     EmbeddedRun,
@@ -106,7 +107,7 @@ class EmbeddedStore(GraphStore):
 
     def _read_tables(self, as_of: datetime, loaded_until: int | None) -> Tables:
         with self._reading() as generation:
-            reader = _Reader(self.folder, generation, as_of, loaded_until)
+            reader = Reader(self.folder, generation, as_of, loaded_until)
             rows = {table: reader(table) for table in TABLES}
         return visible(Tables(**rows), as_of)
 
@@ -129,7 +130,7 @@ class EmbeddedStore(GraphStore):
         self, node_type: str, key: str, hops: int, as_of: datetime, limit: int
     ) -> Tables:
         with self._reading() as generation:
-            reader = _Reader(self.folder, generation, as_of, None)
+            reader = Reader(self.folder, generation, as_of, None)
             return neighborhood(reader, self.schema, (node_type, key), hops, as_of, limit)
 
     def _open_run(
@@ -298,24 +299,3 @@ class EmbeddedStore(GraphStore):
         generation = read_manifest(self.folder) or Generation()
         remove_leftovers(self.folder, generation)
         return generation
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads what one generation holds by a moment; of replaced attribute rows the last alone."""
-
-    folder: Path
-    generation: Generation
-    as_of: datetime
-    loaded_until: int | None
-
-    def __call__(self, table: str, where: pl.Expr | None = None) -> pl.DataFrame:
-        rows = read(
-            self.folder,
-            table,
-            self.generation.tables[table],
-            as_of=self.as_of,
-            loaded_until=self.loaded_until,
-            where=where,
-        )
-        return rows if table not in KEYS else latest(rows, table)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.testclient import TestClient
 
 from graphml.config import ServiceConfig, Settings
-from graphml.errors import ConfigError, UsageError
+from graphml.errors import ConfigError, StoreConnectionError, UsageError
 from graphml.service.app import create_app
 from graphml.service.gate import Rates
 from graphml.service.keys import KeyRing, now
@@ -143,11 +143,11 @@ def test_who_asks_too_often_is_told_when_to_come_again(serving):
 
 def test_a_bucket_fills_with_time():
     rates = Rates(10, 2)
-    assert [rates.wait(b"a", 0.0) == 0 for _ in range(3)] == [True, True, False]
-    assert rates.wait(b"a", 0.05) == pytest.approx(0.05)
-    assert rates.wait(b"a", 0.1) == 0
-    assert rates.wait(b"a", 100.0) == rates.wait(b"a", 100.0) == 0
-    assert rates.wait(b"a", 100.0) > 0
+    assert [rates.wait("a", 0.0) == 0 for _ in range(3)] == [True, True, False]
+    assert rates.wait("a", 0.05) == pytest.approx(0.05)
+    assert rates.wait("a", 0.1) == 0
+    assert rates.wait("a", 100.0) == rates.wait("a", 100.0) == 0
+    assert rates.wait("a", 100.0) > 0
 
 
 def test_every_answer_has_an_id_and_headers_that_close_the_page(shared):
@@ -264,3 +264,61 @@ def test_a_service_takes_keys_and_tokens_side_by_side(issuer, shop, tmp_path):
         assert http.get("/session", headers=headers).json()["auth"] == "oidc"
         headers = {"Authorization": f"Bearer {token(issuer, aud='x')}"}
         problem(http.get("/session", headers=headers), 401)
+
+
+def test_made_up_keys_share_the_bucket_of_their_address(serving):
+    service = serving(settings=Settings(service=ServiceConfig(rate_per_s=0.5, burst=3)), ready=False)  # fmt: skip
+    answers = [
+        service.http.get("/health", headers={"Authorization": f"Bearer x{n}"}).status_code
+        for n in range(5)
+    ]
+    assert answers == [200, 200, 200, 429, 429]
+    assert service.get("/health", who="ana").status_code == 200
+    twice = [("Authorization", f"Bearer {service.keys['ben']}"), ("Authorization", "Bearer y")]
+    problem(service.http.get("/session", headers=twice), 400)
+
+
+def test_a_page_elsewhere_cannot_make_this_machine_export(serving):
+    service = serving(no_auth=True, ready=False)
+    foreign = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    problem(service.get("/cases/c-1/export", headers=foreign), 403)
+    problem(service.get("/session", headers=foreign), 403)
+    assert service.get("/", headers=foreign).status_code in (200, 404)
+    own = {"Sec-Fetch-Site": "same-origin"}
+    assert service.get("/session", headers=own).status_code == 200
+    for host in ("127.9.9.9", "[::1]:8765", "localhost:99"):
+        assert service.get("/session", headers={"Host": host}).status_code == 200
+
+
+def test_names_that_no_file_has_are_not_there(shared):
+    for name in ("%00", "x" * 300, "..%2f..%2fpyproject.toml", "..", "index.html"):
+        answer = shared.get(f"/assets/{name}")
+        assert answer.status_code == 404 or "<div id" in answer.text, name
+
+
+def test_moments_that_no_calendar_has_are_refused(shared):
+    for text in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        answer = shared.get("/members/m", params={"as_of": text})
+        assert answer.status_code in (404, 422), answer.text
+
+
+def test_a_key_ends_at_its_moment(tmp_path):
+    end = now()
+    _, token = KeyRing(tmp_path).make("ana", "viewer", now=now(), expires=end)
+    ring = KeyRing(tmp_path)
+    assert ring.who(token, now=end - timedelta(microseconds=1)) is not None
+    assert ring.who(token, now=end) is None
+
+
+def test_an_issuer_that_is_away_is_left_alone_for_a_while(issuer):
+    door = Issuer(ServiceConfig(issuer="http://127.0.0.1:9/", audience="graphml"))
+    claims = {"iss": "http://127.0.0.1:9/", "aud": "graphml", "sub": "ana"}
+    bearer = jwt.encode(claims, issuer.key, algorithm="RS256", headers={"kid": "one"})
+    with pytest.raises(StoreConnectionError):
+        door.who(bearer)
+    failed = door._failed
+    with pytest.raises(StoreConnectionError):
+        door.who(bearer)
+    assert door._failed == failed
+    assert door.who("a.b.c") is None  # what is no token asks nobody
+    assert door.who(token(issuer)) is None  # nor does one of another issuer
