@@ -268,7 +268,7 @@ class EmbeddedStore(GraphStore):
         generation = read_manifest(self.folder)
         if generation is None and self._was_there:
             raise StoreError(
-                f"{self.folder}: the store is gone", hint="mount its disk, or restore the folder"
+                f"{self.folder}: the store is gone", hint="mount its disk, or restore it"
             )
         self._was_there = generation is not None
         return generation

@@ -23,6 +23,7 @@ class Reader:
     loaded_until: int | None
 
     def __call__(self, table: str, where: pl.Expr | None = None) -> pl.DataFrame:
+        """Return the rows of a table that fit a condition, in load order."""
         rows = read(
             self.folder,
             table,
