@@ -158,7 +158,7 @@ def _by_frame(events: list[dict[str, Any]]) -> list[float]:
     ticks = np.array(sorted(frames[main]))
     tasks = [
         (e["ts"], e["dur"]) for e in events
-        if e.get("name") in ("RunTask", "ThreadControllerImpl::RunTask") and e.get("ph") == "X"
+        if e.get("name") == "RunTask" and e.get("ph") == "X"
         and (e["pid"], e["tid"]) == main
     ]  # fmt: skip
     spent = np.zeros(len(ticks) + 1)

@@ -439,7 +439,7 @@ def figures_block() -> str:
             _row("Neo4j Community, 200,000 events", case[""], f"{case['ratio']} × as fast",
                  "naive driver loop", "neo4j")
         )  # fmt: skip
-    return "\n".join([*rows, *_lists_and_behaviour()]) + "\n"
+    return "\n".join([*rows, *_lists_and_behaviour(), *_served()]) + "\n"
 
 
 def _lists_and_behaviour() -> Iterator[str]:
@@ -470,6 +470,27 @@ def _lists_and_behaviour() -> Iterator[str]:
         "100,000 members and products, two cores", "one member's list, p99; everybody's",
         f"{speed['p99, ms']} ms; {speed['members a second']} members/s",
         f"peak {speed['peak MB']} MB", "serving",
+    )  # fmt: skip
+
+
+def _served() -> Iterator[str]:
+    """The service and the page."""
+    known, unseen, _, events = _table("service", "How fast the service answers")[:4]
+    yield _row(
+        "made-up marketplace, 20,000 members, two cores", "`POST /score` at 200/s: p50, p99",
+        f"{known['p50, ms']} ms, {known['p99, ms']} ms",
+        f"an unseen member's event: p99 {unseen['p99, ms']} ms", "service",
+    )  # fmt: skip
+    yield _row(
+        "", "`POST /events`, 100 in each: events/s taken in; p50 of an answer",
+        f"{100 * float(events['answered/s'].replace(',', '')):,.0f}/s; {events['p50, ms']} ms",
+        "each on the disk and in every later score", "service",
+    )  # fmt: skip
+    found = {row["what"]: row["measured"] for row in _table("explorer", "How fast the page is")}
+    yield _row(
+        "a ring of 2,000 nodes and 5,000 edges, Chromium", "main thread a frame while panning, median",
+        found["main thread a frame while panning, median"],
+        f"first ring on screen: {found['first ring on screen, median']}", "explorer",
     )  # fmt: skip
 
 

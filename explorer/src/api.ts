@@ -225,6 +225,13 @@ export interface Case extends CaseBrief {
   history?: HistoryEntry[];
 }
 
+export interface Picture {
+  name: string;
+  title: string;
+  /** What the picture shows, in words. */
+  alt: string;
+}
+
 export interface ProblemBody {
   title?: string;
   status?: number;

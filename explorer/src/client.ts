@@ -105,6 +105,11 @@ export async function getIfChanged<T>(url: string, etag: string | null): Promise
   return { value: (await response.json()) as T, etag: response.headers.get("ETag") };
 }
 
+/** A picture, which a page cannot ask for with the key by naming its address. */
+export async function getBlob(url: string, signal?: AbortSignal): Promise<Blob> {
+  return (await ask(url, { signal }, "image/svg+xml")).blob();
+}
+
 /** Fetch a file with the key and hand it to the browser to save. */
 export async function download(url: string, name: string): Promise<void> {
   const response = await ask(url, {}, "*/*");

@@ -1,8 +1,8 @@
 import "./begin";
-import { effect, untracked } from "@preact/signals";
+import { computed, effect, untracked } from "@preact/signals";
 import { render } from "preact";
-import { loadRing, loadRings, watch } from "./state/load";
-import { needsKey, pathFrom, pathTo, ring, selected, url } from "./state/store";
+import { loadRing, loadRings, reopen, watch } from "./state/load";
+import { go, needsKey, pathFrom, pathTo, ring, selected, url } from "./state/store";
 import { format, parse, ringsQuery } from "./state/url";
 import { App } from "./views/App";
 import "./style.css";
@@ -28,11 +28,17 @@ effect(() => {
   });
 });
 
+// Going back and forth opens and closes nodes as the address then says.
+const openedText = computed(() => JSON.stringify(url.value.opened));
+effect(() => {
+  if (openedText.value && ring.value?.ring_id === url.value.ring) untracked(() => void reopen());
+});
+
 // A path's other end is the node that is selected next.
 effect(() => {
   const node = selected.value;
   untracked(() => {
-    if (node !== null && pathFrom.value !== null && pathTo.value === null && node !== pathFrom.value && ring.value) pathTo.value = node;
+    if (node !== null && pathFrom.value !== null && pathTo.value === null && node !== pathFrom.value && ring.value) go({ pathTo: node });
   });
 });
 

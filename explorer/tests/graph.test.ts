@@ -4,6 +4,8 @@ import { extend, layout } from "../src/graph/layout";
 import { eventsOf, lightOf, names } from "../src/graph/light";
 import { census, grow, merge, recount, spanOf, type Expansion } from "../src/graph/model";
 import { shortestPath } from "../src/graph/path";
+import { keepsOrder } from "../src/graph/attributes";
+import { LIGHT, looks, type Scene } from "../src/graph/look";
 import { bins, moved } from "../src/graph/time";
 import { edge, event, graph, node, ring } from "./data";
 
@@ -37,6 +39,10 @@ describe("merge", () => {
     expect(shown.own.has("member:n1")).toBe(false);
     expect(shown.parent.get("member:n1")).toBe("device:d");
     expect([...merge(graph(), []).nodes.keys()]).toEqual(graph().nodes.map((item) => item.id));
+  });
+
+  it("puts events in the order of time", () => {
+    expect([...merge(graph(), [piece()]).events.keys()]).toEqual(["x0", "e1", "e2", "e3", "e4", "x1"]);
   });
 
   it("counts what was asked for", () => {
@@ -148,6 +154,43 @@ describe("shortestPath", () => {
     expect(shortestPath(shown, all, "member:a", "member:z")).toBeNull();
     expect(shortestPath(shown, recount(shown, null, new Set(["card"])), "member:a", "member:c")).toBeNull();
     expect(shortestPath(shown, all, "member:a", "nobody")).toBeNull();
+  });
+});
+
+describe("looks", () => {
+  const scene = (count: number, more: Partial<Scene>): Scene => {
+    const edges = Array.from({ length: count }, (_, i) => edge("member:c", "card:k", ["e4"], { id: `more ${i}` }));
+    const shown = merge({ ...graph(), edges: [...graph().edges, ...edges] }, []);
+    const none = { light: null, path: null, selected: null, hovered: null, members: NONE, pinned: NONE, hidden: NONE };
+    return { shown, counted: recount(shown, null, NONE), ...none, palette: LIGHT, ...more };
+  };
+  const seen = (given: Scene) => {
+    const { node: nodeLook, edge: edgeLook } = looks(given);
+    const faded = [...given.shown.nodes.values()].filter((one) => nodeLook(one).faded).map((one) => one.id);
+    const lit = [...given.shown.edges.values()].filter((one) => edgeLook(one).color === LIGHT.edgeLit).map((one) => one.id);
+    return { faded, lit };
+  };
+
+  it("fade all but the neighbours of a node under the pointer, and of the selected one", () => {
+    for (const more of [{ hovered: "member:a" }, { selected: "member:a" }, { hovered: "member:a", selected: "member:z" }]) {
+      expect(seen(scene(0, more))).toEqual({ faded: ["member:b", "member:c", "member:z", "card:k"], lit: ["member:a→device:d"] });
+    }
+  });
+
+  it("fade nothing under the pointer in a large graph, and keep what the selected one fades", () => {
+    expect(seen(scene(2000, { hovered: "member:a" }))).toEqual({ faded: [], lit: ["member:a→device:d"] });
+    const both = seen(scene(2000, { hovered: "member:a", selected: "member:b" }));
+    expect(both.faded).toEqual(["member:c", "member:z"]);
+    expect(both.lit).toEqual(["member:a→device:d", "member:b→device:d", "member:b→card:k"]);
+  });
+});
+
+describe("attributes", () => {
+  it("keep their order where only the paint differs", () => {
+    const have = { x: 1, depth: "edges", color: "red", label: "a" };
+    expect(keepsOrder(have, { color: "blue", depth: "edges" })).toBe(true);
+    expect(keepsOrder(have, { labelVisibility: "visible" })).toBe(true);
+    for (const wanted of [{ x: 2 }, { depth: "topEdges" }, { label: "b" }]) expect(keepsOrder(have, wanted)).toBe(false);
   });
 });
 

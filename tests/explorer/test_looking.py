@@ -319,3 +319,37 @@ def test_a_narrow_window_holds_it(site, explorer, first):
     page.ring(first["ring_id"])
     wide = page.page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 400
+
+
+def test_pictures_are_shown_with_their_words(site, explorer):
+    page = explorer(site, bypass_csp=True).ring()
+    page.click("pictures-open")
+    expect(page.find("picture").first).to_be_visible()
+    names = [one["name"] for one in ask(site, "/pictures")["pictures"]]
+    expect(page.find("picture")).to_have_count(len(names))
+    page.page.wait_for_function(
+        "() => [...document.querySelectorAll('[data-testid=picture] img')].length > 0 &&"
+        "[...document.querySelectorAll('[data-testid=picture] img')].every((i) => i.naturalWidth)"
+    )
+    assert all(page.page.locator("[data-testid=picture] img").evaluate_all("all => all.map((i) => i.alt.length > 20)"))  # fmt: skip
+    assert state(page)["page"] == ["pictures"]
+    assert page.violations() == []
+    page.page.go_back()
+    page.find("counts").wait_for()
+
+
+def test_expansions_and_paths_are_in_the_address(site, explorer, first):
+    page = explorer(site).ring(first["ring_id"])
+    member = max((n for n in first["graph"]["nodes"] if n["type"] == "member"), key=lambda n: n["degree"])  # fmt: skip
+    at = page.place(member["id"])
+    page.page.mouse.click(at["x"], at["y"])
+    page.click("expand")
+    expect(page.find("collapse")).to_be_visible()
+    page.click("path-from")
+    counts = page.text("counts")
+    other = explorer(site)
+    other.page.goto(page.page.url)
+    expect(other.find("counts")).to_have_text(counts)
+    other.find("path").wait_for()
+    other.click("collapse")
+    expect(other.find("counts")).to_contain_text(f"{len(first['graph']['nodes'])} nodes")

@@ -2,9 +2,10 @@
 
 import Graph from "graphology";
 import Sigma from "sigma";
+import { differs, edgeAttributes, keepsOrder, labelAttributes, nodeAttributes, type Attributes } from "./attributes";
+import { arrange, type Spot } from "./labels";
 import type { Point } from "./layout";
-import { arrange, type Side, type Spot } from "./labels";
-import { looks, type EdgeLook, type NodeLook, type Palette, type Scene } from "./look";
+import { looks, type Scene } from "./look";
 import { listen } from "./pointer";
 import { GL_SHAPES, layerOutlined } from "./shapes";
 
@@ -33,51 +34,19 @@ function primitives() {
 const SETTLE = 80;
 /** Pixels around a node that still mean it. */
 const REACH = 3;
-/** Changes that are told to sigma one by one. */
-const FEW = 200;
+/** Nodes that are taken away one by one; for each of them sigma goes over all that is left. */
+const FEW = 5;
 const NEAREST = 0.04;
 const FARTHEST = 4;
 
 const clamp = (ratio: number): number => Math.min(FARTHEST, Math.max(NEAREST, ratio));
 
-type Attributes = Record<string, string | number>;
-
 const text = (attribute: string) => ({ attribute });
-
-function nodeAttributes(look: NodeLook, place: Point, palette: Palette): Attributes {
-  return {
-    x: place.x,
-    y: -place.y,
-    size: look.size,
-    color: look.color,
-    shape: look.shape,
-    borderColor: look.border,
-    borderWidth: look.borderWidth,
-    label: look.label,
-    labelColor: palette.ink,
-    labelBackgroundColor: `${palette.paper}b8`,
-    visibility: look.hidden ? "hidden" : "visible",
-    forced: look.forceLabel ? 1 : 0,
-    depth: look.faded ? "nodes" : "topNodes",
-  };
-}
-
-function labelAttributes(side: Side | undefined): Record<string, string> {
-  return side ? { labelVisibility: "visible", labelPosition: side } : { labelVisibility: "hidden" };
-}
-
-function edgeAttributes(look: EdgeLook): Attributes {
-  return {
-    size: look.size,
-    color: look.color,
-    visibility: look.hidden ? "hidden" : "visible",
-    depth: look.top ? "topEdges" : "edges",
-  };
-}
 
 export class Canvas {
   private readonly graph = new Graph({ multi: true, type: "undirected" });
   private readonly sigma: Sigma;
+  private drawn: Scene["shown"] | null = null;
   private box = "";
   /** Whether the last frame shows what was drawn last, so that places in pixels are true. */
   private rendered = false;
@@ -168,10 +137,12 @@ export class Canvas {
   draw(scene: Scene, places: ReadonlyMap<string, Point>): void {
     const { shown } = scene;
     const look = looks(scene);
-    for (const id of this.graph.nodes()) if (!shown.nodes.has(id)) this.graph.dropNode(id);
-    for (const id of this.graph.edges()) if (!shown.edges.has(id)) this.graph.dropEdge(id);
-    this.frame(scene, places);
-    const before = this.graph.order;
+    if (shown !== this.drawn) {
+      this.remove(shown);
+      this.frame(scene, places);
+      this.drawn = shown;
+    }
+    const before = this.graph.order + this.graph.size;
     const nodes = new Map<string, Attributes>();
     for (const node of shown.nodes.values()) {
       const wanted = nodeAttributes(look.node(node), places.get(node.id) ?? { x: 0, y: 0 }, scene.palette);
@@ -184,9 +155,21 @@ export class Canvas {
       if (!this.graph.hasEdge(edge.id)) this.graph.addEdgeWithKey(edge.id, edge.source, edge.target, wanted);
       else if (differs(this.graph.getEdgeAttributes(edge.id), wanted)) edges.set(edge.id, wanted);
     }
+    const grown = this.graph.order + this.graph.size !== before;
+    if (grown) this.rendered = false;
     this.change(nodes, edges);
-    if (this.graph.order !== before) this.rerender();
+    if (grown) this.rerender();
     this.relabel();
+  }
+
+  private remove(shown: Scene["shown"]): void {
+    const gone = this.graph.filterNodes((id) => !shown.nodes.has(id));
+    if (gone.length > FEW) this.graph.clear();
+    else for (const id of gone) this.graph.dropNode(id);
+    const left = this.graph.filterEdges((id) => !shown.edges.has(id));
+    if (left.length > FEW) this.graph.clearEdges();
+    else for (const id of left) this.graph.dropEdge(id);
+    if (gone.length + left.length > 0) this.rendered = false;
   }
 
   private rerender(): void {
@@ -194,12 +177,28 @@ export class Canvas {
     this.sigma.scheduleRefresh();
   }
 
-  /** Few changes are told one by one, many at once. */
-  private change(nodes: Map<string, Attributes>, edges: Map<string, Attributes>): void {
-    if (nodes.size > FEW) this.graph.updateEachNodeAttributes((id, now) => ({ ...now, ...nodes.get(id) }));
-    else for (const [id, wanted] of nodes) this.graph.mergeNodeAttributes(id, wanted);
-    if (edges.size > FEW) this.graph.updateEachEdgeAttributes((id, now) => edges.get(id) ?? now);
-    else for (const [id, wanted] of edges) this.graph.replaceEdgeAttributes(id, wanted);
+  /**
+   * Tell sigma all changes at once. graphology would tell them one by one, and each has sigma put
+   * all nodes and edges in order anew; what keeps its place and its layer does not need that.
+   */
+  private change(nodes: ReadonlyMap<string, Attributes>, edges: ReadonlyMap<string, Attributes>): void {
+    const sorted = (changes: ReadonlyMap<string, Attributes>, of: (id: string) => Attributes): boolean => {
+      let same = this.rendered;
+      for (const [id, wanted] of changes) {
+        const now = of(id);
+        same &&= keepsOrder(now, wanted);
+        Object.assign(now, wanted);
+      }
+      return same;
+    };
+    if (nodes.size > 0) {
+      const skipIndexation = sorted(nodes, (id) => this.graph.getNodeAttributes(id));
+      this.sigma.refresh({ partialGraph: { nodes: [...nodes.keys()] }, skipIndexation, schedule: true });
+    }
+    if (edges.size > 0) {
+      const skipIndexation = sorted(edges, (id) => this.graph.getEdgeAttributes(id));
+      this.sigma.refresh({ partialGraph: { edges: [...edges.keys()] }, skipIndexation, schedule: true });
+    }
   }
 
   /** Give labels room once the picture stands still: while it moves they move with it. */
@@ -220,9 +219,13 @@ export class Canvas {
 
   private spots(): Spot[] {
     const spots: Spot[] = [];
+    // The camera never turns: two points say where all others are.
+    const zero = this.sigma.graphToViewport({ x: 0, y: 0 });
+    const one = this.sigma.graphToViewport({ x: 1, y: 1 });
     this.graph.forEachNode((id, node) => {
       if (node.visibility === "hidden") return;
-      const { x, y } = this.sigma.graphToViewport({ x: Number(node.x), y: Number(node.y) });
+      const x = zero.x + Number(node.x) * (one.x - zero.x);
+      const y = zero.y + Number(node.y) * (one.y - zero.y);
       const radius = this.sigma.scaleSize(Number(node.size));
       spots.push({ id, x, y, radius, text: String(node.label), forced: node.forced === 1 });
     });
@@ -282,11 +285,6 @@ export class Canvas {
     this.deaf();
     this.sigma.kill();
   }
-}
-
-function differs(have: Record<string, unknown>, wanted: Record<string, unknown>): boolean {
-  for (const name in wanted) if (have[name] !== wanted[name]) return true;
-  return false;
 }
 
 function min(points: Point[], of: (point: Point) => number): number {

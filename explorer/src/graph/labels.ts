@@ -24,42 +24,47 @@ const SIDES: Side[] = ["right", "left", "below", "above"];
 const WIDTH = 6.6;
 const HEIGHT = 13;
 const GAP = 3;
-const CELL = 80;
+const CELL = 40;
+/** More cells than any picture is high. */
+const ROW = 65536;
 const MOST = 400;
 
 class Taken {
-  private readonly cells = new Map<string, { box: Box; id: string }[]>();
-
-  private *slots(box: Box): Iterable<string> {
-    for (let x = Math.floor(box.left / CELL); x <= Math.floor(box.right / CELL); x++) {
-      for (let y = Math.floor(box.top / CELL); y <= Math.floor(box.bottom / CELL); y++) yield `${x},${y}`;
-    }
-  }
+  private readonly cells = new Map<number, { box: Box; id: string }[]>();
 
   add(box: Box, id: string): void {
-    for (const slot of this.slots(box)) {
-      const cell = this.cells.get(slot);
-      if (cell) cell.push({ box, id });
-      else this.cells.set(slot, [{ box, id }]);
+    const entry = { box, id };
+    const [left, right, top, bottom] = cellsOf(box);
+    for (let x = left; x <= right; x++) {
+      for (let y = top; y <= bottom; y++) {
+        const cell = this.cells.get(x * ROW + y);
+        if (cell) cell.push(entry);
+        else this.cells.set(x * ROW + y, [entry]);
+      }
     }
   }
 
   hits(box: Box, id: string): boolean {
-    for (const slot of this.slots(box)) {
-      for (const other of this.cells.get(slot) ?? []) {
-        if (other.id !== id && meet(other.box, box)) return true;
+    const [left, right, top, bottom] = cellsOf(box);
+    for (let x = left; x <= right; x++) {
+      for (let y = top; y <= bottom; y++) {
+        const cell = this.cells.get(x * ROW + y);
+        if (cell?.some((other) => other.id !== id && meet(other.box, box))) return true;
       }
     }
     return false;
   }
 }
 
+function cellsOf(box: Box): [number, number, number, number] {
+  return [Math.floor(box.left / CELL), Math.floor(box.right / CELL), Math.floor(box.top / CELL), Math.floor(box.bottom / CELL)];
+}
+
 function meet(a: Box, b: Box): boolean {
   return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 }
 
-function boxAt(spot: Spot, side: Side): Box {
-  const width = [...spot.text].length * WIDTH;
+function boxAt(spot: Spot, side: Side, width: number): Box {
   const away = spot.radius + GAP;
   const left = side === "right" ? spot.x + away : side === "left" ? spot.x - away - width : spot.x - width / 2;
   const top = side === "above" ? spot.y - away - HEIGHT : side === "below" ? spot.y + away : spot.y - HEIGHT / 2;
@@ -76,14 +81,15 @@ export function arrange(spots: Spot[], width: number, height: number): Map<strin
     .sort((a, b) => Number(b.forced) - Number(a.forced) || b.radius - a.radius || (a.id < b.id ? -1 : 1));
   const result = new Map<string, Side>();
   for (const spot of order.slice(0, MOST)) {
+    const length = [...spot.text].length * WIDTH;
     const free = SIDES.find((side) => {
-      const box = boxAt(spot, side);
+      const box = boxAt(spot, side, length);
       return box.left >= 0 && box.right <= width && box.top >= 0 && box.bottom <= height && !taken.hits(box, spot.id);
     });
     const side = free ?? (spot.forced ? "right" : undefined);
     if (!side) continue;
     result.set(spot.id, side);
-    taken.add(boxAt(spot, side), spot.id);
+    taken.add(boxAt(spot, side, length), spot.id);
   }
   return result;
 }

@@ -35,7 +35,8 @@ export function eventsOf(light: string, ring: Ring, shown: Shown): Set<string> |
   return null;
 }
 
-function cut(text: string): [string, string] {
+/** A text before and after its first colon, as the type and the key of a node. */
+export function cut(text: string): [string, string] {
   const colon = text.indexOf(":");
   return colon < 0 ? [text, ""] : [text.slice(0, colon), text.slice(colon + 1)];
 }

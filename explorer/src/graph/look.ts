@@ -100,9 +100,29 @@ export interface EdgeLook {
   top: boolean;
 }
 
-/** Nodes that stand out: hovered or selected ones with their neighbours, what is lit, a path. */
-function focusOf(scene: Scene): Set<string> | null {
-  if (scene.hovered !== null && scene.shown.nodes.has(scene.hovered)) return around(scene, scene.hovered);
+/** Edges from which on hovering fades nothing: to paint thousands anew at each step of the pointer makes it stick. */
+const DENSE = 1500;
+
+function dense(scene: Scene): boolean {
+  return scene.shown.edges.size > DENSE;
+}
+
+interface Focus {
+  /** Nodes that stand out, the rest fades; `null` where nothing fades. */
+  all: ReadonlySet<string> | null;
+  /** Nodes whose names are wanted. */
+  named: ReadonlySet<string> | null;
+}
+
+/** What stands out: hovered or selected nodes with their neighbours, what is lit, a path. */
+function focusOf(scene: Scene): Focus {
+  const near = scene.hovered !== null && scene.shown.nodes.has(scene.hovered) ? around(scene, scene.hovered) : null;
+  if (near && !dense(scene)) return { all: near, named: near };
+  const all = focusWithoutPointer(scene);
+  return { all: near && all ? new Set([...all, ...near]) : all, named: near ?? all };
+}
+
+function focusWithoutPointer(scene: Scene): Set<string> | null {
   if (scene.path) return new Set(scene.path.nodes);
   if (scene.light) return scene.light.nodes;
   if (scene.selected !== null && scene.shown.nodes.has(scene.selected)) return around(scene, scene.selected);
@@ -128,7 +148,7 @@ export function looks(scene: Scene): { node: (node: GraphNode) => NodeLook; edge
   };
 }
 
-function nodeLook(scene: Scene, node: GraphNode, focus: Set<string> | null): NodeLook {
+function nodeLook(scene: Scene, node: GraphNode, { all: focus, named }: Focus): NodeLook {
   const { palette } = scene;
   const kind = kindOf(node.type);
   const colour = colourOf(node.type, palette);
@@ -144,9 +164,17 @@ function nodeLook(scene: Scene, node: GraphNode, focus: Set<string> | null): Nod
     color: faded ? palette.dim : own ? colour : palette.paper,
     border: faded ? palette.edge : border,
     borderWidth: faded ? 0.8 : chosen ? 3 : node.flagged ? 2.4 : own ? 1 : 1.8,
-    label: faded && !chosen ? "" : (scene.pinned.has(node.id) ? "• " : "") + shorten(node.key, 18),
-    forceLabel: chosen || (focus !== null && focus.has(node.id) && focus.size <= 30),
+    label: faded && !chosen ? "" : (scene.pinned.has(node.id) ? "• " : "") + nameOf(node),
+    forceLabel: chosen || (named !== null && named.has(node.id) && named.size <= 30),
   };
+}
+
+const names = new WeakMap<GraphNode, string>();
+
+function nameOf(node: GraphNode): string {
+  let name = names.get(node);
+  if (name === undefined) names.set(node, (name = shorten(node.key, 18)));
+  return name;
 }
 
 /** Radius in pixels: of a member by its score, of a value by how many share it. */
@@ -155,17 +183,27 @@ function sizeOf(node: GraphNode): number {
   return 5 + Math.min(5, Math.log2(1 + Math.max(0, node.degree)) * 0.8);
 }
 
-function edgeLook(scene: Scene, edge: GraphEdge, focus: Set<string> | null): EdgeLook {
+function edgeLook(scene: Scene, edge: GraphEdge, { all: focus }: Focus): EdgeLook {
   const { palette } = scene;
   const count = scene.counted.edges.get(edge.id);
   if (count === undefined) return { hidden: true, color: palette.edge, size: 1, top: false };
   const width = 1 + Math.min(3, Math.log2(1 + count) * 0.45);
   if (scene.path?.edges.includes(edge.id)) return { hidden: false, color: palette.path, size: width + 2, top: true };
-  const spot = scene.hovered ?? (scene.path || scene.light ? null : scene.selected);
-  const touched = spot !== null && (edge.source === spot || edge.target === spot);
-  const lit = touched || (scene.hovered === null && !scene.path && scene.light?.edges.has(edge.id) === true);
-  if (lit) return { hidden: false, color: palette.edgeLit, size: width + 0.6, top: true };
+  const hovered = scene.hovered !== null && touches(edge, scene.hovered);
+  const below = (scene.hovered === null || dense(scene)) && !scene.path && litBelow(scene, edge);
+  // To bring edges to the top has sigma sort all of them.
+  if (hovered || below) return { hidden: false, color: palette.edgeLit, size: width + 0.6, top: below || !dense(scene) };
   return { hidden: false, color: focus ? palette.dim : palette.edge, size: width, top: false };
+}
+
+function touches(edge: GraphEdge, node: string): boolean {
+  return edge.source === node || edge.target === node;
+}
+
+/** Whether an edge stands out without the pointer. */
+function litBelow(scene: Scene, edge: GraphEdge): boolean {
+  if (scene.light) return scene.light.edges.has(edge.id);
+  return scene.selected !== null && touches(edge, scene.selected);
 }
 
 /** Half the width of a bar of the plus. */

@@ -15,6 +15,7 @@ export interface Expansion {
 export interface Shown {
   nodes: Map<string, GraphNode>;
   edges: Map<string, GraphEdge>;
+  /** In the order of time. */
   events: Map<string, GraphEvent>;
   /** Nodes of the ring's own graph. */
   own: Set<string>;
@@ -24,6 +25,15 @@ export interface Shown {
   edgesOf: Map<string, string[]>;
   truncated: boolean;
   eventsTotal: number;
+}
+
+const moments = new WeakMap<GraphEvent, number>();
+
+/** Milliseconds since 1970 of an event; its text is read once. */
+export function momentOf(event: GraphEvent): number {
+  let found = moments.get(event);
+  if (found === undefined) moments.set(event, (found = at(event.time)));
+  return found;
 }
 
 export function nodeId(type: string, key: string): string {
@@ -46,6 +56,9 @@ export function merge(base: GraphData, expansions: Iterable<Expansion>): Shown {
   for (const expansion of expansions) {
     for (const piece of expansion.pieces) add(shown, piece, expansion.node);
   }
+  // In the order of time once and for all, not once for each window.
+  const events = [...shown.events].sort(([, a], [, b]) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+  shown.events = new Map(events);
   for (const edge of shown.edges.values()) {
     link(shown, edge.source, edge.target, edge.id);
     link(shown, edge.target, edge.source, edge.id);
@@ -104,7 +117,7 @@ export function spanOf(events: Iterable<GraphEvent>): Span | null {
   let from = Infinity;
   let to = -Infinity;
   for (const event of events) {
-    const time = at(event.time);
+    const time = momentOf(event);
     if (time < from) from = time;
     if (time > to) to = time;
   }
@@ -131,7 +144,7 @@ export function recount(shown: Shown, window: Span | null, hidden: ReadonlySet<s
   const inside = new Set<string>();
   const events: GraphEvent[] = [];
   for (const event of shown.events.values()) {
-    const time = at(event.time);
+    const time = momentOf(event);
     if (window && (time < window.from || time >= window.to + 1000)) continue;
     inside.add(event.event_id);
     events.push(event);

@@ -1,8 +1,7 @@
 /** The window of time; pure. */
 
 import type { GraphEvent } from "../api";
-import { at } from "../format";
-import type { Span } from "./model";
+import { momentOf, type Span } from "./model";
 
 export type End = "from" | "to";
 
@@ -12,7 +11,7 @@ export function bins(events: GraphEvent[], all: Span, count: number, only: Reado
   const length = all.to - all.from || 1;
   for (const event of events) {
     if (only && !only.has(event.event_id)) continue;
-    const place = Math.floor(((at(event.time) - all.from) / length) * count);
+    const place = Math.floor(((momentOf(event) - all.from) / length) * count);
     result[Math.min(count - 1, Math.max(0, place))]++;
   }
   return result;

@@ -11,13 +11,16 @@ export const en = {
   "theme.light": "Light",
   "theme.dark": "Dark",
   "user.signOut": "Sign out",
-
+  "pictures.title": "Pictures",
+  "pictures.skip": "Skip to the pictures",
+  "pictures.close": "Back to the rings",
+  "pictures.failed": "Not drawn: {detail}",
+  "pictures.none": "There is no picture of a fraud model yet. Train one and evaluate it:",
   "login.title": "Sign in",
   "login.key": "API key",
   "login.go": "Sign in",
   "login.why": "This service asks for a key. It is kept in this tab until you close it.",
   "login.bad": "The service does not know this key.",
-
   "banner.newRun": "A new run was published at {time}; this page shows an older one.",
   "banner.reload": "Reload",
   "banner.away": "The service cannot be reached. Trying again …",
@@ -109,7 +112,6 @@ export const en = {
   "graph.legend": "Node types",
   "graph.legendHint": "Press to hide or show",
   "graph.key": "Filled: in the ring. Hollow: around it. Thick outline: flagged. Larger: riskier member, or value with more neighbours.",
-
   "path.from": "Path from here",
   "path.to": "Path to here",
   "path.choose": "Path from {from}: choose the other end.",
@@ -118,7 +120,6 @@ export const en = {
   "path.none": "No path between {from} and {to} over what is shown.",
   "path.clear": "Clear path",
   "path.cancel": "Cancel",
-
   "time.title": "Time",
   "time.from": "Beginning of the window",
   "time.to": "End of the window",
@@ -126,7 +127,6 @@ export const en = {
   "time.window": "{from} – {to}",
   "time.none": "No events to draw.",
   "time.chart": "Events over time: {n} events from {from} to {to}, at most {most} in one bar.",
-
   "tab.events": "Events",
   "tab.shared": "Shared values",
   "tab.members": "Members",
@@ -138,7 +138,6 @@ export const en = {
   "table.noProducts": "The members bought or reviewed no product together.",
   "table.onlySelected": "Only events of {id}",
   "table.onlyLit": "Only events of: {what}",
-
   "panel.title": "About the ring",
   "panel.reasons": "Reasons",
   "panel.selected": "Selected",

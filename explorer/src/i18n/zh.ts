@@ -13,13 +13,16 @@ export const zh: Record<Key, string> = {
   "theme.light": "浅色",
   "theme.dark": "深色",
   "user.signOut": "退出",
-
+  "pictures.title": "图表",
+  "pictures.skip": "跳到图表",
+  "pictures.close": "返回团伙",
+  "pictures.failed": "无法绘制：{detail}",
+  "pictures.none": "尚无欺诈模型的图表。请先训练并评估模型：",
   "login.title": "登录",
   "login.key": "API 密钥",
   "login.go": "登录",
   "login.why": "此服务需要密钥。密钥只保存在本标签页中，关闭即失效。",
   "login.bad": "服务不认识此密钥。",
-
   "banner.newRun": "{time} 发布了新的运行；本页显示的是较早的一次。",
   "banner.reload": "重新加载",
   "banner.away": "无法连接服务，正在重试……",
@@ -111,7 +114,6 @@ export const zh: Record<Key, string> = {
   "graph.legend": "节点类型",
   "graph.legendHint": "按下可隐藏或显示",
   "graph.key": "实心：团伙内；空心：周边；粗边：被标记；越大：成员风险越高，或该值的邻居越多。",
-
   "path.from": "以此为路径起点",
   "path.to": "以此为路径终点",
   "path.choose": "路径起点 {from}：请选择另一端。",
@@ -120,7 +122,6 @@ export const zh: Record<Key, string> = {
   "path.none": "在当前显示的内容中，{from} 与 {to} 之间没有路径。",
   "path.clear": "清除路径",
   "path.cancel": "取消",
-
   "time.title": "时间",
   "time.from": "窗口起点",
   "time.to": "窗口终点",
@@ -128,7 +129,6 @@ export const zh: Record<Key, string> = {
   "time.window": "{from} – {to}",
   "time.none": "没有可绘制的事件。",
   "time.chart": "事件随时间分布：{from} 至 {to} 共 {n} 个事件，单个柱最多 {most} 个。",
-
   "tab.events": "事件",
   "tab.shared": "共享值",
   "tab.members": "成员",
@@ -140,7 +140,6 @@ export const zh: Record<Key, string> = {
   "table.noProducts": "成员没有共同购买或评价的商品。",
   "table.onlySelected": "仅 {id} 的事件",
   "table.onlyLit": "仅以下依据的事件：{what}",
-
   "panel.title": "关于团伙",
   "panel.reasons": "依据",
   "panel.selected": "选中项",

@@ -3,6 +3,7 @@
 import { batch } from "@preact/signals";
 import type { Neighborhood, Ring, RingPage, Session } from "../api";
 import { get, getIfChanged, path, Problem, setApiKey, withQuery } from "../client";
+import { cut } from "../graph/light";
 import { grow } from "../graph/model";
 import {
   connection,
@@ -13,9 +14,6 @@ import {
   hovered,
   needsKey,
   notice,
-  pathFrom,
-  pathTo,
-  pins,
   ring,
   rings,
   ringsNext,
@@ -44,7 +42,7 @@ let waiting = 0;
  * Ask until there is an answer. Breaks off with the problem when asking again cannot help,
  * and with `AbortError` when `signal` says that nobody wants the answer any more.
  */
-async function persist<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+export async function persist<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   let counts = false;
   try {
     for (let wait = 500; ; wait = Math.min(wait * 2, POLL)) {
@@ -65,7 +63,7 @@ async function persist<T>(ask: () => Promise<T>, signal?: AbortSignal): Promise<
   }
 }
 
-function failed(error: unknown): void {
+export function failed(error: unknown): void {
   if (error instanceof DOMException && error.name === "AbortError") return;
   if (error instanceof Problem && error.status === 401) {
     needsKey.value = "yes";
@@ -147,9 +145,6 @@ function show(found: Ring | null, state: "idle" | "done" | "unknown"): void {
   batch(() => {
     if (found?.ring_id !== ring.value?.ring_id) {
       expansions.value = new Map();
-      pins.value = new Map();
-      pathFrom.value = null;
-      pathTo.value = null;
       hovered.value = null;
     }
     ring.value = found;
@@ -166,23 +161,57 @@ export function replaceRing(changed: Ring): void {
   );
 }
 
-/** Show the next neighbours of a node, strongest tie first. */
-export async function expand(type: string, key: string, id: string): Promise<void> {
+/** Bring up to `most` more neighbours of a node, strongest tie first; whether there is anything new. */
+async function bring(id: string, most: number): Promise<boolean> {
+  const [type, key] = cut(id);
   const before = expansions.value.get(id);
   const offset = before?.reached ?? 0;
-  const limit = Math.min(PIECE, MOST - offset);
-  const asOf = ring.value?.as_of ?? null;
-  const of = ring.value?.ring_id;
-  if (limit <= 0) return;
+  const limit = Math.min(most, PIECE, MOST - offset);
+  const now = ring.value;
+  if (limit <= 0 || !now) return false;
+  const query = withQuery("neighborhood", { type, key, limit, offset, as_of: now.as_of });
+  const answer = await persist(() => get<Neighborhood>(query));
+  if (ring.value?.ring_id !== now.ring_id || (expansions.value.get(id)?.reached ?? 0) !== offset) return false;
+  expansions.value = new Map(expansions.value).set(id, { ...grow(before, answer, limit), node: id });
+  return true;
+}
+
+/** Show the next neighbours of a node. */
+export async function expand(id: string): Promise<void> {
   try {
-    const query = withQuery("neighborhood", { type, key, limit, offset, as_of: asOf });
-    const answer = await persist(() => get<Neighborhood>(query));
-    if (ring.value?.ring_id !== of || (expansions.value.get(id)?.reached ?? 0) !== offset) return;
     const nodes = counted.value?.nodes.size ?? 0;
-    expansions.value = new Map(expansions.value).set(id, { ...grow(before, answer, limit), node: id });
+    if (!(await bring(id, PIECE))) return;
+    const count = expansions.value.get(id)?.reached ?? 0;
+    const others = url.value.opened.some((one) => one.id === id)
+      ? url.value.opened.map((one) => (one.id === id ? { id, count } : one))
+      : [...url.value.opened, { id, count }];
+    if (count > 0) go({ opened: others });
     say(t("node.expanded", { n: Math.max(0, (counted.value?.nodes.size ?? 0) - nodes) }));
   } catch (error) {
     failed(error);
+  }
+}
+
+let reopening = 0;
+
+/** Make the expanded nodes those that the address names: in its order, piece by piece, for the same picture. */
+export async function reopen(): Promise<void> {
+  const turn = ++reopening;
+  const wanted = url.value.opened;
+  if (ring.value?.ring_id !== url.value.ring) return;
+  const kept = [...expansions.value].filter(([id, { reached }]) => wanted.some((one) => one.id === id && reached <= one.count));
+  if (kept.length < expansions.value.size) expansions.value = new Map(kept);
+  for (const { id, count } of wanted) {
+    try {
+      for (;;) {
+        const now = expansions.value.get(id);
+        const left = now ? Math.min(count, now.total) - now.reached : count;
+        if (left <= 0 || !(await bring(id, left)) || turn !== reopening) break;
+      }
+    } catch (error) {
+      failed(error);
+    }
+    if (turn !== reopening) return;
   }
 }
 
@@ -191,6 +220,7 @@ export function collapse(id: string): void {
   const left = new Map(expansions.value);
   left.delete(id);
   expansions.value = left;
+  go({ opened: url.value.opened.filter((one) => one.id !== id) });
   say(t("node.collapsed", { n: Math.max(0, before - (counted.value?.nodes.size ?? 0)) }));
 }
 

@@ -10,7 +10,7 @@ import { DARK, LIGHT, type Scene } from "../graph/look";
 import { merge, recount, spanOf, type Expansion, type Span } from "../graph/model";
 import { shortestPath } from "../graph/path";
 import { preferred, translate, word, type Key } from "../i18n";
-import { format, parse, type UrlState } from "./url";
+import { format, parse, rounded, type UrlState } from "./url";
 
 export type Connection = { kind: "ok" } | { kind: "away" } | { kind: "notReady"; detail: string };
 export type Loading = "idle" | "loading" | "done" | "unknown";
@@ -33,9 +33,6 @@ export const ring = signal<Ring | null>(null);
 export const ringState = signal<Loading>("idle");
 
 export const expansions = signal<ReadonlyMap<string, Expansion>>(new Map());
-export const pins = signal<ReadonlyMap<string, Point>>(new Map());
-export const pathFrom = signal<string | null>(null);
-export const pathTo = signal<string | null>(null);
 export const hovered = signal<string | null>(null);
 export const webgl = signal(true);
 
@@ -47,8 +44,11 @@ systemDark.addEventListener("change", (event) => (prefersDark.value = event.matc
 export function go(change: Partial<UrlState>, step = false): void {
   const next = { ...url.value, ...change };
   const query = format(next);
-  if (query === format(url.value)) return;
+  const same = query === format(url.value);
+  // An address carries only so many pins and expanded nodes; the page shows all.
+  if (same && !("pins" in change || "opened" in change)) return;
   url.value = next;
+  if (same) return;
   history[step ? "pushState" : "replaceState"](null, "", query ? `?${query}` : location.pathname);
 }
 
@@ -74,6 +74,23 @@ export function explain(error: unknown): string {
 
 export function say(text: string): void {
   spoken.value = text;
+}
+
+export const pathFrom = computed(() => url.value.pathFrom);
+export const pathTo = computed(() => url.value.pathTo);
+const pinText = computed(() => JSON.stringify(url.value.pins));
+export const pins = computed<ReadonlyMap<string, Point>>(() =>
+  pinText.value === "[]" ? new Map() : new Map(url.peek().pins.map(({ id, x, y }) => [id, { x, y }])),
+);
+
+/** Put a node to a place where it stays; `null` lets it go. */
+export function pin(id: string, place: Point | null): void {
+  const others = url.value.pins.filter((one) => one.id !== id);
+  go({ pins: place ? [...others, { id, x: rounded(place.x), y: rounded(place.y) }] : others });
+}
+
+export function clearPath(): void {
+  go({ pathFrom: null, pathTo: null });
 }
 
 const hideText = computed(() => url.value.hide.join("\n"));

@@ -8,7 +8,26 @@ export type View = "graph" | "table";
 export type Tab = "events" | "shared" | "members" | "products";
 export type Panel = "reasons" | "selected" | "case";
 
+export type Page = "rings" | "pictures";
+
+/** A node that was expanded: how many of its neighbours are there. */
+export interface Opened {
+  id: string;
+  count: number;
+}
+
+/** A node that stands where it was put. */
+export interface Pin {
+  id: string;
+  x: number;
+  y: number;
+}
+
+/** Expanded nodes and pins that an address carries: what is beyond is left out. */
+export const MOST_CARRIED = 30;
+
 export interface UrlState {
+  page: Page;
   ring: string | null;
   node: string | null;
   /** Window of time, ISO text to the second; both or none. */
@@ -17,6 +36,11 @@ export interface UrlState {
   hide: string[];
   /** What is lit up: `reason:0`, `counter:1`, `product:ID`, `shared:TYPE:ID`. */
   light: string | null;
+  opened: Opened[];
+  pins: Pin[];
+  /** The two ends of a path. */
+  pathFrom: string | null;
+  pathTo: string | null;
   q: string;
   kind: string;
   status: string;
@@ -34,12 +58,17 @@ export interface UrlState {
 }
 
 export const EMPTY: UrlState = {
+  page: "rings",
   ring: null,
   node: null,
   from: null,
   to: null,
   hide: [],
   light: null,
+  opened: [],
+  pins: [],
+  pathFrom: null,
+  pathTo: null,
   q: "",
   kind: "",
   status: "",
@@ -66,6 +95,31 @@ function time(value: string | null): string | null {
   return value !== null && ISO.test(value) && Number.isFinite(Date.parse(value)) ? value : null;
 }
 
+/** Entries that `read` understands, of each id the first. */
+function carried<T extends { id: string }>(texts: string[], read: (text: string) => T | null): T[] {
+  const found = new Map<string, T>();
+  for (const text of texts) {
+    const entry = read(text);
+    if (entry && !found.has(entry.id) && found.size < MOST_CARRIED) found.set(entry.id, entry);
+  }
+  return [...found.values()];
+}
+
+function readOpened(text: string): Opened | null {
+  const parts = /^([1-9]\d{0,4}),(\w+:.+)$/s.exec(text);
+  return parts && { id: parts[2], count: Number(parts[1]) };
+}
+
+function readPin(text: string): Pin | null {
+  const parts = /^(-?\d{1,6}(?:\.\d{1,3})?),(-?\d{1,6}(?:\.\d{1,3})?),(.+)$/s.exec(text);
+  return parts && { id: parts[3], x: Number(parts[1]), y: Number(parts[2]) };
+}
+
+/** A place as an address carries it. */
+export function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000 || 0;
+}
+
 /** State of a query string; what it does not understand it leaves at its default. */
 export function parse(query: string): UrlState {
   const got = new URLSearchParams(query);
@@ -73,13 +127,19 @@ export function parse(query: string): UrlState {
   const to = time(got.get("to"));
   const window = from !== null && to !== null && from <= to;
   const lang = got.get("lang");
+  const pathFrom = got.get("path") || null;
   return {
+    page: oneOf(got.get("page"), ["rings", "pictures"], "rings"),
     ring: got.get("ring") || null,
     node: got.get("node") || null,
     from: window ? from : null,
     to: window ? to : null,
     hide: [...new Set(got.getAll("hide"))].filter(Boolean).sort(),
     light: got.get("light") || null,
+    opened: carried(got.getAll("open"), readOpened),
+    pins: carried(got.getAll("pin"), readPin),
+    pathFrom,
+    pathTo: pathFrom === null ? null : got.get("path-to") || null,
     q: got.get("q") ?? "",
     kind: got.get("kind") ?? "",
     status: got.get("status") ?? "",
@@ -103,12 +163,17 @@ export function format(state: UrlState): string {
   const put = (name: string, value: string | null, standard: string | null = null): void => {
     if (value !== null && value !== "" && value !== standard) out.append(name, value);
   };
+  put("page", state.page, EMPTY.page);
   put("ring", state.ring);
   put("node", state.node);
   put("from", state.from);
   put("to", state.to);
   state.hide.forEach((type) => put("hide", type));
   put("light", state.light);
+  state.opened.slice(0, MOST_CARRIED).forEach(({ id, count }) => put("open", `${count},${id}`));
+  state.pins.slice(0, MOST_CARRIED).forEach(({ id, x, y }) => put("pin", `${rounded(x)},${rounded(y)},${id}`));
+  put("path", state.pathFrom);
+  if (state.pathFrom !== null) put("path-to", state.pathTo);
   put("q", state.q);
   put("kind", state.kind);
   put("status", state.status);

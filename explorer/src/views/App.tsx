@@ -1,8 +1,9 @@
 import { useEffect } from "preact/hooks";
-import { dark, go, lang, needsKey, pathFrom, pathTo, t, url } from "../state/store";
+import { clearPath, dark, go, lang, needsKey, pathFrom, t, url } from "../state/store";
 import { Banners } from "./Banners";
 import { Header } from "./Header";
 import { Login } from "./Login";
+import { closePictures, Pictures } from "./Pictures";
 import { focusRow, RingList } from "./RingList";
 import { RingView } from "./RingView";
 
@@ -12,11 +13,10 @@ function typing(target: EventTarget | null): boolean {
 
 /** Step back: from the search, the path, the node, what is lit up; at last to the list. */
 function back(): void {
-  if (document.activeElement?.id === "search") focusRow(0);
-  else if (pathFrom.value !== null) {
-    pathFrom.value = null;
-    pathTo.value = null;
-  } else if (url.value.node !== null) go({ node: null });
+  if (url.value.page === "pictures") closePictures();
+  else if (document.activeElement?.id === "search") focusRow(0);
+  else if (pathFrom.value !== null) clearPath();
+  else if (url.value.node !== null) go({ node: null });
   else if (url.value.light !== null) go({ light: null });
   else focusRow(0);
 }
@@ -24,6 +24,7 @@ function back(): void {
 function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") back();
+  else if (url.value.page === "pictures") return;
   else if (event.key === "/" && !typing(event.target)) {
     event.preventDefault();
     if (!url.value.list) go({ list: true });
@@ -51,6 +52,8 @@ export function App() {
       <Banners />
       {needsKey.value !== "no" ? (
         <Login />
+      ) : url.value.page === "pictures" ? (
+        <Pictures />
       ) : (
         <div class={url.value.list ? "page" : "page alone"}>
           <RingList />

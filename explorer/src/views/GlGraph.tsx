@@ -2,7 +2,7 @@ import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Canvas } from "../graph/canvas";
 import { expand } from "../state/load";
-import { go, hovered, pins, places, scene, shown, webgl } from "../state/store";
+import { go, hovered, pin, places, scene, webgl } from "../state/store";
 import type { Pen } from "./keys";
 
 // Begun at once, beside the first questions to the service; a page without WebGL never needs it.
@@ -22,16 +22,11 @@ function painted(): Promise<void> {
   return new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
 }
 
-function expandNode(id: string): void {
-  const node = shown.value?.nodes.get(id);
-  if (node) void expand(node.type, node.key, id);
-}
-
 const HANDLERS = {
   select: (id: string | null) => go(id === null ? { node: null } : { node: id, panel: "selected" as const }, true),
   hover: (id: string | null) => (hovered.value = id),
-  drag: (id: string, to: { x: number; y: number }) => (pins.value = new Map(pins.value).set(id, to)),
-  expand: expandNode,
+  drag: pin,
+  expand: (id: string) => void expand(id),
 };
 
 /** The graph by WebGL. */

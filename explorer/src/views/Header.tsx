@@ -3,16 +3,18 @@ import { minute } from "../format";
 import { go, lang, newerRun, session, shownRun, t, url, w } from "../state/store";
 import type { Theme } from "../state/url";
 import { Id } from "./Id";
+import { closePictures, openPictures } from "./Pictures";
 
 const THEMES: Theme[] = ["auto", "light", "dark"];
 
 export function Header() {
   const who = session.value;
+  const pictures = url.value.page === "pictures";
   const run = newerRun.value ? shownRun.value : (shownRun.value ?? who?.run ?? null);
   return (
     <header class="top">
-      <a class="skip" href="#ring">
-        {t("app.skip")}
+      <a class="skip" href={pictures ? "#pictures" : "#ring"}>
+        {t(pictures ? "pictures.skip" : "app.skip")}
       </a>
       <h1>graphml</h1>
       <p class="facts" data-testid="run">
@@ -45,6 +47,15 @@ export function Header() {
         </p>
       )}
       <div class="switches">
+        <button
+          type="button"
+          id="pictures-open"
+          aria-pressed={pictures}
+          onClick={pictures ? closePictures : openPictures}
+          data-testid="pictures-open"
+        >
+          {t("pictures.title")}
+        </button>
         <button
           type="button"
           data-testid="language"

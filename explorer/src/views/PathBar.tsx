@@ -1,11 +1,6 @@
-import { counted, go, path, pathFrom, pathTo, shown, t, w } from "../state/store";
+import { clearPath, counted, go, path, pathFrom, pathTo, shown, t, w } from "../state/store";
 import { visible } from "../format";
 import { Id } from "./Id";
-
-function clear(): void {
-  pathFrom.value = null;
-  pathTo.value = null;
-}
 
 function name(id: string): string {
   const node = shown.value?.nodes.get(id);
@@ -37,7 +32,7 @@ export function PathBar() {
       ) : (
         t("path.none", { from: name(from), to: name(to) })
       )}
-      <button type="button" class="link" onClick={clear} data-testid="path-clear">
+      <button type="button" class="link" onClick={clearPath} data-testid="path-clear">
         {t(to === null ? "path.cancel" : "path.clear")}
       </button>
     </p>

@@ -24,7 +24,7 @@ function turn(sort: Sort): void {
 }
 
 export function open(id: string): void {
-  go({ ring: id, node: null, from: null, to: null, light: null }, true);
+  go({ ring: id, node: null, from: null, to: null, light: null, opened: [], pins: [], pathFrom: null, pathTo: null }, true);
 }
 
 function step(event: KeyboardEvent): void {

@@ -5,7 +5,7 @@ import { get, path as pathOf } from "../client";
 import { decimal, minute, whole } from "../format";
 import { colourOf } from "../graph/look";
 import { collapse, expand, MOST, PIECE } from "../state/load";
-import { counted, expansions, explain, go, lang, palette, pathFrom, pathTo, pins, places, selected, session, shown, t, w } from "../state/store";
+import { counted, expansions, explain, go, lang, palette, pathFrom, pathTo, pin, pins, places, selected, session, shown, t, w } from "../state/store";
 import { Id } from "./Id";
 import { Mark } from "./Mark";
 import { MemberFacts } from "./MemberFacts";
@@ -52,19 +52,9 @@ export function Selected() {
 
 function Actions({ node }: { node: GraphNode }) {
   const pinned = pins.value.has(node.id);
-  const pin = () => {
-    const next = new Map(pins.value);
-    if (!next.delete(node.id)) next.set(node.id, places.value.get(node.id) ?? { x: 0, y: 0 });
-    pins.value = next;
-  };
-  const path = () => {
-    if (pathFrom.value !== null && pathTo.value === null && pathFrom.value !== node.id) pathTo.value = node.id;
-    else {
-      pathFrom.value = node.id;
-      pathTo.value = null;
-    }
-  };
+  const turnPin = () => pin(node.id, pinned ? null : (places.value.get(node.id) ?? { x: 0, y: 0 }));
   const ending = pathFrom.value !== null && pathTo.value === null && pathFrom.value !== node.id;
+  const path = () => go(ending ? { pathTo: node.id } : { pathFrom: node.id, pathTo: null });
   return (
     <div class="actions">
       <Expand node={node} />
@@ -73,7 +63,7 @@ function Actions({ node }: { node: GraphNode }) {
           {t("node.collapse")}
         </button>
       )}
-      <button type="button" aria-pressed={pinned} onClick={pin} data-testid="pin">
+      <button type="button" aria-pressed={pinned} onClick={turnPin} data-testid="pin">
         {t(pinned ? "node.unpin" : "node.pin")}
       </button>
       <button type="button" onClick={path} data-testid="path-from">
@@ -95,7 +85,7 @@ function Expand({ node }: { node: GraphNode }) {
   if (reached >= total || (!before && here >= total)) return <p class="hint">{t("node.expandAll", { total: whole(total, lang.value) })}</p>;
   if (reached >= MOST) return <p class="hint">{t("node.capped", { n: whole(reached, lang.value), total: whole(total, lang.value) })}</p>;
   return (
-    <button type="button" class="main" onClick={() => void expand(node.type, node.key, node.id)} data-testid="expand">
+    <button type="button" class="main" onClick={() => void expand(node.id)} data-testid="expand">
       {t(before ? "node.expand" : "node.expandFirst", { n: whole(Math.min(PIECE, total - reached), lang.value), total: whole(total, lang.value) })}
     </button>
   );

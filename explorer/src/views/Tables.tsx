@@ -46,7 +46,7 @@ function visibleEvents(): GraphEvent[] {
   if (lit) of = of.filter((event) => lit.events.has(event.event_id));
   const near = onlySelected.value && selected.value !== null ? eventsNear(selected.value) : null;
   if (near) of = of.filter((event) => near.has(event.event_id));
-  return [...of].sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+  return of;
 }
 
 /** Events of a node's edges, and of a member also those without any other node; `null` for an unknown node. */
