@@ -112,7 +112,7 @@ def report_of(
     store: str | None,
     as_of: str | None,
     *,
-    plots: Path | None,
+    plots: Path | None = None,
     format_: str,
     out: Path | None,
     quiet: bool,

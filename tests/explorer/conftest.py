@@ -19,6 +19,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from graphml.service.keys import KeyRing, now
 from graphml.service.page import page_folder
+from tests.service.conftest import shop
+
+__all__ = ["shop"]  # a fixture: the store that is copied here, too
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / "explorer" / "node_modules" / "axe-core" / "axe.min.js"
@@ -28,8 +31,6 @@ FLAGS = (
     "--enable-unsafe-swiftshader",
 )  # fmt: skip
 TOML = "[service]\nlook_s = 0.2\nrate_per_s = 100000.0\nburst = 100000\n"
-
-pytest_plugins = ["tests.service.conftest"]
 
 
 def pytest_collection_modifyitems(items) -> None:
