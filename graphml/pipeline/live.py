@@ -85,10 +85,13 @@ def last_touch(snapshot: Snapshot, code: int) -> int:
     return max(postings.last_late("member", np.array([code])), *found)
 
 
-def stored_score(snapshot: Snapshot, member_id: str) -> LiveScore | None:
+def stored_score(
+    snapshot: Snapshot, member_id: str, *, overtaken: bool = False
+) -> LiveScore | None:
     """Return a member's score as it was worked out with everybody's.
 
-    ``None`` where that is not all that is known by now (see ``last_touch``), and for who has none.
+    ``None`` where that is not all that is known by now (see ``last_touch``), unless ``overtaken``
+    is allowed, and for who has none.
 
     Raises:
         NothingToDoError: Scores are not worked out yet.
@@ -97,7 +100,7 @@ def stored_score(snapshot: Snapshot, member_id: str) -> LiveScore | None:
     code = snapshot.postings.code("member", member_id)
     if code is None or code >= len(judge.values) or np.isnan(judge.values[code]):
         return None
-    if last_touch(snapshot, code) >= 0:
+    if not overtaken and last_touch(snapshot, code) >= 0:
         return None
     return LiveScore(
         member_id=member_id, score=float(judge.values[code]), score_kind=judge.score_kind,
@@ -124,6 +127,11 @@ class Recent:
         if held is None or code is None or last_touch(snapshot, code) >= held[0]:
             return None
         return held[1]
+
+    def last(self, snapshot: Snapshot, member_id: str) -> LiveScore | None:
+        """Return the last score since the snapshot, whatever has come since."""
+        held = self._held.get(member_id) if snapshot.judge is self._judge else None
+        return held[1] if held else None
 
     def put(self, snapshot: Snapshot, score: LiveScore) -> None:
         """Keep a score of a member that is stored."""

@@ -53,6 +53,7 @@ class World:
         self.models = models
         self.figures = Figures()
         self.recent = Recent()
+        self.at_work = 0
         self.book = CaseBook(state_folder(store.url), store_url=store.url)
         self.snapshot: Snapshot | None = None
         self.view = View()

@@ -156,6 +156,24 @@ def test_an_event_that_is_stored_counts_once_when_it_is_asked_about(serving):
     assert other["basis"] == "recomputed"
 
 
+def test_while_many_wait_the_score_before_is_told_with_its_moment(serving):
+    service = serving()
+    member = ring_of(service).members[0].member_id
+    before = service.post("/score", {"member_id": member}).json()
+    service.post("/events", {"events": [new_event(1, member, device_id="d-new")]})
+    service.world.at_work = 2
+    busy = service.post("/score", {"member_id": member}).json()
+    assert busy == before
+    asked = {"event": new_event(2, "m-unseen"), "explain": False}
+    assert service.post("/score", asked).json()["basis"] == "inductive"  # nothing before: it waits
+    service.world.at_work = 0
+    after = service.post("/score", {"member_id": member}).json()
+    assert (after["basis"], after["as_of"] > before["as_of"]) == ("recomputed", True)
+    service.post("/events", {"events": [{**new_event(3, member), "time": later(2)}]})
+    service.world.at_work = 2
+    assert service.post("/score", {"member_id": member}).json() == after
+
+
 def test_only_what_was_sent_here_is_counted_as_accepted(serving, monkeypatch):
     service = serving(settings=Settings(service=ServiceConfig(look_s=600, rate_per_s=1e5, burst=10**5)))  # fmt: skip
     sent = [new_event(n, "m-x") for n in range(3)]
