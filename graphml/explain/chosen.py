@@ -98,7 +98,7 @@ class Scan:
         pair = column.codes[on].astype(np.int64) << 32 | self._who.codes[on]
         seats = np.sort(on[np.unique(pair, return_index=True)[1]])
         if first or last:
-            return _at_each(column, seats, first or last, last=bool(last))
+            return at_each(column.codes[seats], seats, first or last, last=bool(last))
         return seats
 
     def codes(self, name: str, rows: Ints) -> Ints:
@@ -134,10 +134,9 @@ def _among(column: _Column, some: NDArray[np.integer]) -> NDArray[np.bool_]:
     return found
 
 
-def _at_each(column: _Column, seats: Ints, most: int, *, last: bool) -> Ints:
-    """Return at most so many seats of each value, the last or the first ones."""
-    turned = seats[::-1] if last else seats
-    codes = column.codes[turned]
+def at_each(codes: NDArray[np.integer], seats: Ints, most: int, *, last: bool) -> Ints:
+    """Return at most so many seats of each value, ``codes``, the last or the first ones."""
+    turned, codes = (seats[::-1], codes[::-1]) if last else (seats, codes)
     order = np.argsort(codes, kind="stable")
     begin = np.searchsorted(codes[order], codes[order], side="left")
     return turned[order[np.arange(len(order)) - begin < most]]

@@ -18,7 +18,7 @@ from graphml.rings.membership import Membership
 from graphml.rings.ties import SELLER
 from graphml.rings.wording import MINUTE, count, name
 
-_SURPRISING = 1.0
+SURPRISING = 1.0
 """Nats from which on a value alone holds a member in its group."""
 
 
@@ -98,7 +98,7 @@ class Company:
     @property
     def counted(self) -> tuple[Hold, ...]:
         """The holds that keep a member in its group each on its own."""
-        strong = tuple(hold for hold in self.holds if hold.surprise >= _SURPRISING)
+        strong = tuple(hold for hold in self.holds if hold.surprise >= SURPRISING)
         return strong or self.holds
 
 

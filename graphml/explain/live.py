@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from graphml.explain.chosen import LOOKED_AT, chosen_rows
+from graphml.explain.chosen import LOOKED_AT, at_each, chosen_rows
 from graphml.explain.local import renumbered
 from graphml.graph.build import Graph, Nodes
 from graphml.graph.nodes import NEVER
@@ -43,12 +43,16 @@ class Live:
 
     def seats(self, name: str, codes: Ints, *, first: int = 0, last: int = 0) -> Ints:
         """Return each member's first row on each of some values, in order of time."""
-        found = self._postings.seats(name, codes, first=first or None)
-        time = self._postings.time(found)
-        deeds = (time <= self._until) & (self._postings.kinds(found) != self._charged)
-        found, time = found[deeds], time[deeds]
-        found = found[np.lexsort((found, time))]
-        return self._last(name, found, last) if last else found
+        seats = self._postings.seats(name, codes, first=first or None)
+        time = self._postings.time(seats)
+        deeds = (time <= self._until) & (self._postings.kinds(seats) != self._charged)
+        seats, time = seats[deeds], time[deeds]
+        found: Ints = seats[np.lexsort((seats, time))]
+        if not last:
+            return found
+        # A member may have taken its seat before and come again: then there are more rows.
+        most = last + int((found >= self._postings.events).sum())
+        return at_each(self.codes(name, found), found, most, last=True)
 
     def codes(self, name: str, rows: Ints) -> Ints:
         """Return what rows name of a type, ``NONE`` for nothing."""
@@ -57,15 +61,6 @@ class Live:
     def seated(self, rows: Ints) -> NDArray[np.bool_]:
         """Return which rows take a seat at a product."""
         return np.isin(self._postings.kinds(rows), self._seated)
-
-    def _last(self, name: str, seats: Ints, most: int) -> Ints:
-        """Return the last seats of each value; those that came later are not counted."""
-        codes = self.codes(name, seats)[::-1]
-        order = np.argsort(codes, kind="stable")
-        begin = np.searchsorted(codes[order], codes[order], side="left")
-        # A member may have taken its seat before and come again: then there are more rows.
-        most += int((seats >= self._postings.events).sum())
-        return seats[::-1][order[np.arange(len(order)) - begin < most]]
 
 
 def live_graph(postings: Postings, member: int, *, until: int) -> tuple[Graph, Ints, int]:

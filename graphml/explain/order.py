@@ -16,8 +16,8 @@ from graphml.explain.reasons import tested_reasons
 from graphml.explain.rescoring import Scorer
 from graphml.explain.worlds import Removal
 from graphml.fraud.order_columns import OrderColumns
+from graphml.graph.nodes import moment_of
 from graphml.results import ScoreKind
-from graphml.rings.wording import moment
 from graphml.tabular.flags import Flags, known_flags
 
 
@@ -100,7 +100,7 @@ def explain_order(
         member_id=graph.nodes["member"].keys[member],
         score=before.score,
         score_kind=score_kind,
-        as_of=moment(around.moment),
+        as_of=moment_of(around.moment),
         model=scorer.name,
         threshold=threshold,
         reasons=tested_reasons(rescorer, before, told, now, more=more),

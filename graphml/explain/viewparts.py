@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from graphml.graph.nodes import moment_of
 from graphml.graph.postings import NONE, Postings
 from graphml.results import time_text
 from graphml.schema import MARKETPLACE
@@ -19,7 +19,6 @@ Ints = NDArray[np.int64]
 
 MOST_EVENTS = 5_000
 """Events in one part; of more the last are left out, and the part says so."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RELATIONS = tuple((spec.type[2], spec.type[1], spec.kinds) for spec in MARKETPLACE.edges)
 _STRONGEST = ("purchase", "review", "refund", "cart", "view")
 """By which kind of event a member and a product are said to be tied, the first that there is."""
@@ -192,7 +191,7 @@ def span(postings: Postings, rows: Ints) -> dict[str, str]:
 
 def moment_text(time: int) -> str:
     """Return microseconds since 1970 as ISO 8601 in UTC."""
-    return time_text(_EPOCH + timedelta(microseconds=time))
+    return time_text(moment_of(time))
 
 
 def _usual(texts: Iterable[str | None]) -> str | None:

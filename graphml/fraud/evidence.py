@@ -6,12 +6,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphml.graph.build import Graph
+from graphml.graph.nodes import moment_of
 from graphml.rings.membership import Membership, membership
 from graphml.tabular.aggregates import AGGREGATES, AsOf, Features
 
@@ -22,7 +22,6 @@ OWN = ("own", "spending", "variety")
 """Groups of aggregates that look at a member alone: the columns of a flat table."""
 
 _EDGE = 1e-3
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ class Describer:
     def company(self, moment: int) -> Membership:
         """Return who was in which candidate ring by ``moment``, in microseconds."""
         if moment not in self._found:
-            time = _EPOCH + timedelta(microseconds=moment)
+            time = moment_of(moment)
             _log.info("candidate rings as of %s", time.isoformat())
             with _hushed("graphml.rings"):
                 self._found[moment] = membership(self.graph, as_of=time)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import numba
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from graphml.errors import ConfigError, UsageError
 from graphml.graph.build import Graph
+from graphml.graph.nodes import moment_of
 from graphml.rings.membership import Membership, membership
 from graphml.tabular.aggregates import AGGREGATES, AsOf, Features
 from graphml.tabular.registry import RELATION
@@ -30,7 +31,6 @@ Ints = NDArray[np.int64]
 Moments = TypeVar("Moments", int, Ints)
 
 _IDENTIFIERS = ("device", "address", "card")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class OrderColumns:
@@ -117,7 +117,7 @@ class OrderColumns:
             return None
         if self._kept is not None and look in self._kept:
             return self._kept[look]
-        found = membership(self.graph, as_of=_EPOCH + look * MICROSECOND)
+        found = membership(self.graph, as_of=moment_of(look))
         if self._kept is not None:
             self._kept[look] = found
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 import numpy as np
@@ -105,6 +105,15 @@ def microseconds(time: datetime) -> int:
     """
     past = time - datetime(1970, 1, 1, tzinfo=UTC)
     return (past.days * 86_400 + past.seconds) * 1_000_000 + past.microseconds
+
+
+def moment_of(time: int) -> datetime:
+    """Return microseconds since 1970 as a moment: the inverse of ``microseconds``.
+
+    >>> moment_of(1000005) == datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC)
+    True
+    """
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(time))
 
 
 def time_array(time: pl.Series) -> NDArray[np.int64]:

@@ -14,9 +14,9 @@ from graphml.errors import NothingToDoError
 from graphml.explain.live import live_features
 from graphml.fraud.evidence import Described
 from graphml.graph.build import Graph
-from graphml.graph.nodes import microseconds
+from graphml.graph.nodes import microseconds, moment_of
 from graphml.graph.postings import Postings
-from graphml.pipeline.snapshot import Judge, Snapshot, moment_of
+from graphml.pipeline.snapshot import Judge, Snapshot
 from graphml.results import ScoreKind, time_text
 from graphml.tables.frames import Tables
 from graphml.tabular.aggregates import AGGREGATES, Features

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from graphml.errors import NothingToDoError
+from graphml.explain.company import SURPRISING
 from graphml.fraud.evidence import Describer
 from graphml.graph.nodes import NEVER, microseconds
 from graphml.graph.postings import Postings
@@ -32,10 +33,6 @@ logger = logging.getLogger("graphml.pipeline")
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SURPRISING = 1.0
-"""Nats from which on a shared value alone ties who comes to it to a group."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Judge:
@@ -48,7 +45,6 @@ class Judge:
         by_value: Score of the best candidate ring that shares a surprising value, by type and code.
         detector: The fraud detector; ``None`` where candidate rings alone judge.
         describer: Of the graph, for explanations.
-        found: The candidate rings.
     """
 
     values: Floats
@@ -57,7 +53,6 @@ class Judge:
     by_value: Mapping[tuple[str, int], float]
     detector: FraudDetector | None
     describer: Describer
-    found: Membership
 
     @property
     def model(self) -> str | None:
@@ -219,7 +214,7 @@ def judged(snapshot: Snapshot, detector: FraudDetector | None) -> Snapshot:
         values[seeds.nodes] = detector.probability(detector.weighed(described, said))
     judge = Judge(
         values=values, structure=structure, network=network, by_value=_by_value(found),
-        detector=detector, describer=describer, found=found,
+        detector=detector, describer=describer,
     )  # fmt: skip
     for name in graph.schema.identifiers:  # made here, so that no question waits for it
         snapshot.postings.seats(name, np.empty(0, dtype=np.int64))
@@ -235,8 +230,3 @@ def _by_value(found: Membership) -> dict[tuple[str, int], float]:
                 key = (value.type, value.value)
                 scores[key] = max(group.score, scores.get(key, 0.0))
     return scores
-
-
-def moment_of(time: int) -> datetime:
-    """Return microseconds since 1970 as a moment."""
-    return _EPOCH + timedelta(microseconds=time)

@@ -10,6 +10,7 @@ from datetime import datetime
 from graphml.config import RingConfig
 from graphml.errors import UsageError
 from graphml.graph.build import Graph
+from graphml.graph.nodes import moment_of
 from graphml.results import Ring, RingKind, Scores, SharedValue
 from graphml.rings.amounts import amounts_of
 from graphml.rings.chargebacks import charged_groups
@@ -28,7 +29,6 @@ from graphml.rings.risk import with_risk
 from graphml.rings.roles import members_of
 from graphml.rings.scoring import judge
 from graphml.rings.turns import chains_in_turn
-from graphml.rings.wording import moment
 from graphml.tables.frames import require_utc
 
 _LEAST = 3
@@ -272,8 +272,8 @@ def _ring(dossier: Dossier, usual: float, as_of: datetime, model: str | None) ->
         amount_gross=amounts.gross,
         amount_net=amounts.net,
         currency=amounts.currency,
-        first=moment(int(rows.time.min())) if len(rows) else as_of,
-        last=moment(int(rows.time.max())) if len(rows) else as_of,
+        first=moment_of(int(rows.time.min())) if len(rows) else as_of,
+        last=moment_of(int(rows.time.max())) if len(rows) else as_of,
         as_of=as_of,
         model=model,
         evidence=reasons(dossier),
@@ -287,7 +287,7 @@ def _shared(use: Use) -> SharedValue:
         id=use.id,
         members=len(use.rows.members),
         events=len(use.rows),
-        first=moment(int(use.rows.time[0])),
-        last=moment(int(use.rows.time[-1])),
+        first=moment_of(int(use.rows.time[0])),
+        last=moment_of(int(use.rows.time[-1])),
         surprise=round(use.shared.surprise, 3),
     )

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
 from graphml.errors import one_line
+from graphml.graph.nodes import moment_of
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 """Microseconds."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ID_LENGTH = 60
-
-
-def moment(time: int) -> datetime:
-    """Return ``time``, microseconds since 1970, as a datetime in UTC."""
-    return _EPOCH + timedelta(microseconds=int(time))
 
 
 def day(time: int) -> str:
@@ -28,7 +22,7 @@ def day(time: int) -> str:
     >>> day(0)
     '1 January 1970'
     """
-    when = moment(time)
+    when = moment_of(time)
     return f"{when.day} {when:%B} {when.year}"
 
 
@@ -38,7 +32,7 @@ def clock(time: int) -> str:
     >>> clock(61_000_000)
     '1 January 1970, 00:01 UTC'
     """
-    return f"{day(time)}, {moment(time):%H:%M} UTC"
+    return f"{day(time)}, {moment_of(time):%H:%M} UTC"
 
 
 def period(start: int, end: int, *, zone: str = " UTC") -> str:

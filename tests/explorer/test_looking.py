@@ -280,6 +280,7 @@ def test_a_browser_that_has_no_webgl_gets_svg_by_itself(site, explorer, first):
     )
     page.ring(first["ring_id"])
     page.find("svg").wait_for()
+    expect(page.find("svg").locator("[data-node]")).to_have_count(len(first["graph"]["nodes"]))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -201,6 +201,7 @@ def test_what_others_load_is_known_a_moment_later(serving):
         frame = pl.DataFrame([event]).with_columns(pl.col("time").str.to_datetime(time_zone="UTC"))
         store.write_tables(MARKET.tables.__class__(events=frame))
     service.wait(lambda: service.get("/members/m-loaded").status_code == 200)
+    assert service.get("/members/m-loaded").json()["events"] == 1
 
 
 def test_what_was_answered_is_on_the_disk(shop, tmp_path):
@@ -400,8 +401,10 @@ def test_a_decision_that_could_not_be_written_is_written_when_the_store_is_back(
     problem(answer, 503)
     manifest.write_bytes(kept)
     service.wait(lambda: service.world.ready)
-    if service.get(f"/cases/{case['case_id']}").json()["state"] == "resolved":
-        service.wait(lambda: service.get("/decisions").json()["decisions"])
+    assert service.get(f"/cases/{case['case_id']}").json()["state"] == "resolved"
+    service.wait(lambda: service.get("/decisions").json()["decisions"])
+    (decision,) = service.get("/decisions").json()["decisions"]
+    assert (decision["id"], decision["verdict"], decision["by"]) == (ring, "dismiss", "ana")
 
 
 def test_a_model_that_is_trained_meanwhile_is_taken_up(serving):
