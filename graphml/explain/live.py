@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -109,7 +107,7 @@ def live_graph(postings: Postings, member: int, *, until: int) -> tuple[Graph, I
 
 
 def live_features(
-    postings: Postings, member: int, *, until: int, known: Mapping[int, int] | Ints
+    postings: Postings, member: int, *, until: int, known: Ints
 ) -> tuple[Features, Graph, int]:
     """Return a member's aggregates as of a moment, the same to the last bit as in the whole graph.
 
@@ -117,24 +115,20 @@ def live_features(
         postings: Of a marketplace with time.
         member: Its code there.
         until: The last moment known, microseconds, inclusive.
-        known: Since when members are known to be fraudulent, by code, microseconds; ``NEVER`` or
-            nothing for the others.
+        known: Since when members are known to be fraudulent, by code, microseconds; ``NEVER`` for
+            the others; int64, of codes beyond it nothing is known.
 
     Returns:
         Features of one row, the graph they are of, the member's dense id there.
     """
     graph, codes, place = live_graph(postings, member, until=until)
-    since = np.array([_since(known, code) for code in codes.tolist()], dtype=np.int64)
+    since = np.full(len(codes), NEVER, dtype=np.int64)
+    told = codes < len(known)
+    since[told] = known[codes[told]]
     flagged = np.flatnonzero(since <= until)
     flags = Flags(member=flagged, known_at=since[flagged])
     found = AsOf(graph, flags=flags, threads=1).members(np.array([place]), np.array([until]))
     return found, graph, place
-
-
-def _since(known: Mapping[int, int] | Ints, code: int) -> int:
-    if isinstance(known, np.ndarray):
-        return int(known[code]) if code < len(known) else NEVER
-    return known.get(code, NEVER)
 
 
 def _placed(name: str, codes: Ints, ids: Ints) -> pl.Series:

@@ -249,14 +249,15 @@ class Postings:
 
     def _encode(self, name: str, events: pl.DataFrame, new: dict[str, int]) -> Ints:
         """Return the codes of what events name; ``new`` takes keys that nothing named before."""
-        column = events[self.graph.schema.nodes[name].key]
-        asked = column.drop_nulls().unique(maintain_order=True)
+        column = events[self.graph.schema.nodes[name].key].to_list()
+        asked = [key for key in dict.fromkeys(column) if key is not None]
         known = self.graph.nodes[name].keys
         codes: dict[str | None, int] = {None: NONE}
-        if len(known):
-            places = known.search_sorted(asked).clip(upper_bound=len(known) - 1)
-            there = known.gather(places) == asked
-            codes |= zip(asked.filter(there), places.filter(there), strict=True)
+        if asked and len(known):
+            places = known.search_sorted(pl.Series(asked, dtype=pl.String)).to_numpy()
+            there = known.gather(np.minimum(places, len(known) - 1)).to_list()
+            found = zip(asked, places.tolist(), there, strict=True)
+            codes |= {key: place for key, place, held in found if held == key}
         for key in asked:
             if key not in codes:
                 codes[key] = new.setdefault(key, len(known) + len(new))

@@ -15,7 +15,7 @@ import polars as pl
 from starlette.concurrency import run_in_threadpool
 
 from graphml.results import time_text
-from graphml.service.keys import now
+from graphml.service.keys import this_minute
 from graphml.service.world import World
 from graphml.tables.frames import Tables
 from graphml.tables.sent import sent_events
@@ -66,7 +66,7 @@ class _Letter:
 
 def _validated(rows: Sequence[Any]) -> tuple[Tables, list[dict[str, Any]]]:
     """Return the events that keep the contract, and of the others what rule they broke."""
-    tables, refused = validate(sent_events(rows), now=now())
+    tables, refused = validate(sent_events(rows), now=this_minute())
     told = [
         {
             "index": row["line"] - 1,

@@ -152,3 +152,8 @@ def _hash(token: str) -> str:
 def now() -> datetime:
     """Return the present moment in UTC."""
     return datetime.now(UTC)
+
+
+def this_minute() -> datetime:
+    """Return the full minute in UTC: the contract of events is made once in each."""
+    return now().replace(second=0, microsecond=0)

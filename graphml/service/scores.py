@@ -15,7 +15,7 @@ from graphml.results import time_text
 from graphml.service.answers import answer
 from graphml.service.docs import told
 from graphml.service.intake import MOST_EVENTS, Intake
-from graphml.service.keys import now
+from graphml.service.keys import this_minute
 from graphml.service.problems import ProblemError
 from graphml.service.who import Admin, Viewer
 from graphml.service.world import World
@@ -134,7 +134,7 @@ def _checked(world: World, event: dict[str, Any]) -> Tables:
     """
     usual = {"event_id": f"asked:{secrets.token_hex(8)}", "time": time_text(world.known().newest)}
     given = {name: value for name, value in event.items() if value is not None}
-    tables, refused = validate(sent_events([{**usual, **given}]), now=now())
+    tables, refused = validate(sent_events([{**usual, **given}]), now=this_minute())
     if refused.rows.height:
         row = refused.rows.row(0, named=True)
         place = f"event.{row['column']}" if row["column"] else "event"

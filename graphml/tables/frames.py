@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import cache
 
 import polars as pl
 
@@ -30,6 +31,7 @@ def frame_schema(table: str, schema: GraphSchema = MARKETPLACE) -> dict[str, pl.
     return {name: DTYPES[column.type] for name, column in schema.tables[table].items()}
 
 
+@cache
 def empty(table: str) -> pl.DataFrame:
     """Return ``table`` without a row."""
     return pl.DataFrame(schema=frame_schema(table))

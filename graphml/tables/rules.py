@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import dataframely as dy
@@ -53,8 +54,15 @@ def terms_of(
 
 def contract(table: str, columns: dict[str, ColumnSpec], terms: Terms) -> type[dy.Schema]:
     """Return the dataframely schema of ``table``'s typed rows, with their number ``_row``."""
+    return _contract(table, tuple(columns.items()), terms)
+
+
+@lru_cache(maxsize=16)
+def _contract(
+    table: str, columns: tuple[tuple[str, ColumnSpec], ...], terms: Terms
+) -> type[dy.Schema]:
     members: dict[str, Any] = {ROW: dy.UInt32()}
-    for name, spec in columns.items():
+    for name, spec in columns:
         timeless = terms.timeless and (table, name) == ("events", "time")
         members[name] = _COLUMNS[spec.type](
             nullable=not spec.required or timeless, check=checks(table, name, spec, terms)

@@ -187,6 +187,8 @@ def _without_repeats(
 
 def _signups(events: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
     """Return a sign-up for each member who has a signup_time and no such event."""
+    if members.is_empty():
+        return events.clear()
     known = events.lazy().filter(pl.col("kind") == "signup").select("member_id").unique()
     return (
         members.lazy()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from graphml.graph.adjacency import Index as Places
 from graphml.graph.build import LINKS, Graph, reverse
-from graphml.graph.nodes import NEVER, time_array
+from graphml.graph.nodes import NEVER
 from graphml.schema import KINDS
 from graphml.tabular.prices import usual_prices
 from graphml.tabular.seats import (
@@ -149,35 +149,33 @@ def build_index(graph: Graph, known: Ints) -> tuple[Index, Ints]:
 
 def _columns(graph: Graph, rows: Ints) -> dict[str, NDArray[Any]]:
     """Return the columns of ``Records`` that events or static attributes hold."""
-    events = graph.events
+    schema, at = graph.events.schema, pl.lit(pl.Series(rows))
     codes = pl.Categories.random(physical=pl.UInt32)
 
-    def column(name: str) -> pl.Series:
-        if name not in events.columns:
-            return pl.repeat(None, len(rows), eager=True).alias(name)
-        return events[name].gather(rows)
+    def column(name: str) -> pl.Expr:
+        return pl.col(name).gather(at) if name in schema else pl.lit(None).alias(name)
 
-    def code(name: str) -> NDArray[np.int32]:
-        series = column(name)
-        if series.dtype == pl.String:
-            series = series.cast(pl.Categorical(codes))
-        return series.to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
+    def code(name: str) -> pl.Expr:
+        text = schema.get(name) == pl.String
+        coded = column(name).cast(pl.Categorical(codes)) if text else column(name)
+        return coded.to_physical().cast(pl.Int32).fill_null(-1)
 
-    def number(name: str) -> Floats:
-        return column(name).cast(pl.Float64).fill_null(np.nan).to_numpy()
-
-    product = code("product")
-    arrays = {
-        "time": time_array(events["time"].gather(rows)),
-        "kind": column("kind").cast(pl.Enum(KINDS)).to_physical().cast(pl.Int8).to_numpy(),
-        "product": product,
-        "order": code("order_id"),
-        "currency": code("currency"),
-        "seller": _static(graph, "seller_id", product),
-        "category": _static(graph, "category", product),
-        "coupon": column("coupon_id").is_not_null().to_numpy(),
-        **{name: number(name) for name in ("amount", "quantity", "rating", "points")},
-    }
+    # All in one: what is asked about one member costs by the call, not by the record.
+    found = graph.events.select(
+        time=column("time").to_physical().fill_null(0),
+        kind=column("kind").cast(pl.Enum(KINDS)).to_physical().cast(pl.Int8),
+        product=code("product"),
+        order=code("order_id"),
+        currency=code("currency"),
+        coupon=column("coupon_id").is_not_null(),
+        **{
+            name: column(name).cast(pl.Float64).fill_null(np.nan)
+            for name in ("amount", "quantity", "rating", "points")
+        },
+    )
+    arrays = {name: found[name].to_numpy() for name in found.columns}
+    for name, attribute in (("seller", "seller_id"), ("category", "category")):
+        arrays[name] = _static(graph, attribute, arrays["product"])
     return {name: np.require(array, requirements=["C", "W"]) for name, array in arrays.items()}
 
 

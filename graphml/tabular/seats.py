@@ -71,10 +71,12 @@ def build_seats(
     """Return all seats, and the seat of each record in each relation."""
     limit = max(int(offsets[-1]), len(rows) * RELATIONS)
     seat = np.full((len(rows), RELATIONS), -1, dtype=index_dtype(limit))
-    for relation, name in enumerate(IDENTIFIERS):
-        if name in graph.events.columns:
-            ids = graph.events[name].gather(rows).cast(pl.Int64).fill_null(-1).to_numpy()
-            seat[:, relation] = np.where(ids >= 0, ids + offsets[relation], -1)
+    named = [name for name in IDENTIFIERS if name in graph.events.columns]
+    at = pl.lit(pl.Series(rows))
+    ids = graph.events.select(pl.col(named).gather(at).cast(pl.Int64).fill_null(-1))
+    for name in named:
+        relation, own = IDENTIFIERS.index(name), ids[name].to_numpy()
+        seat[:, relation] = np.where(own >= 0, own + offsets[relation], -1)
     for relation, kind in ((BUYS, PURCHASE), (REVIEWS, REVIEW)):
         product = columns["product"].astype(np.int64)
         there = (columns["kind"] == kind) & (product >= 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -302,3 +304,19 @@ def test_a_list_that_changed_begins_again(serving):
         assert times == sorted(times, key=lambda text: datetime.fromisoformat(text))
         assert len(set(times)) > 1
     assert later() > LAST.isoformat()
+
+
+def test_what_is_replaced_goes_though_the_collector_looks_no_more(serving):
+    """The first snapshot is among what stays, for the collector; nothing in it may be a circle."""
+    service = serving()
+    service.wait(lambda: gc.get_freeze_count() > 0)
+    first = weakref.ref(service.world.known().postings)
+    gc.disable()
+    try:
+        service.post("/events", {"events": [new_event(1, "m-00001")]})
+        service.world.refresh()
+        service.wait(lambda: first() is None, seconds=5)
+    finally:
+        gc.enable()
+    service.world.stop()
+    assert gc.get_freeze_count() == 0

@@ -51,6 +51,7 @@ export class Canvas {
   /** Whether the last frame shows what was drawn last, so that places in pixels are true. */
   private rendered = false;
   private crowded: ReturnType<typeof setTimeout> | null = null;
+  private held = false;
 
   private readonly deaf: () => void;
 
@@ -102,6 +103,10 @@ export class Canvas {
       dragEnd: (id) => {
         const { x, y } = this.graph.getNodeAttributes(id);
         on.drag(id, { x: Number(x), y: -Number(y) });
+      },
+      hold: (held) => {
+        this.held = held;
+        if (!held && this.crowded !== null) this.relabel();
       },
       panBy: (dx, dy) => this.panBy(dx, dy),
       zoomAt: (point, factor) => {
@@ -201,10 +206,11 @@ export class Canvas {
     }
   }
 
-  /** Give labels room once the picture stands still: while it moves they move with it. */
+  /** Give labels room once the picture stands still: while it moves, or is held, they move with it. */
   private relabel(): void {
     if (this.crowded !== null) clearTimeout(this.crowded);
     this.crowded = setTimeout(() => {
+      if (this.held) return; // it is called again when it is let go
       this.crowded = null;
       const { width, height } = this.sigma.getDimensions();
       const sides = arrange(this.spots(), width, height);

@@ -13,6 +13,8 @@ export interface Target {
   expand: (id: string) => void;
   dragTo: (id: string, point: Point) => void;
   dragEnd: (id: string) => void;
+  /** Whether a finger or the mouse button is down. */
+  hold: (held: boolean) => void;
   panBy: (dx: number, dy: number) => void;
   zoomAt: (point: Point, factor: number) => void;
 }
@@ -51,6 +53,7 @@ export function listen(glass: HTMLElement, target: Target): () => void {
     glass.setPointerCapture(event.pointerId);
     const point = at(event);
     fingers.set(event.pointerId, point);
+    target.hold(true);
     // A second finger makes a pinch of what began as a drag.
     grip = fingers.size === 1 ? { node: target.nodeAt(point), start: point, moved: false } : null;
   });
@@ -67,6 +70,7 @@ export function listen(glass: HTMLElement, target: Target): () => void {
   });
   const lift = (event: PointerEvent): void => {
     fingers.delete(event.pointerId);
+    target.hold(fingers.size > 0);
     if (!grip) return;
     if (grip.moved && grip.node !== null) target.dragEnd(grip.node);
     else if (!grip.moved && event.type === "pointerup") target.select(grip.node);
