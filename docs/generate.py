@@ -179,7 +179,7 @@ to who has a key. JSON in UTF-8, times in ISO 8601 with `Z`, every answer as of 
 - **Who may.** `Authorization: Bearer KEY`, an API key or a token of the issuer. A viewer looks, an analyst decides too, an admin sends
   events too. With `--no-auth` everybody is an admin, from this machine alone.
 - **Bodies** are JSON with `Content-Type: application/json`; a field that is not named here is refused.
-- **Parameters** that are "any of" may come several times: `?kind=takeover&kind=brushing`.
+- **Parameters** that are "any of" may come several times: `?kind=takeover&kind=brushing`; one that is not named here is refused.
 - **Ids** may hold anything. In a path they are percent-encoded, slashes too (`%2F`).
 - **Pages.** `limit` rows at most, and `next`: the `cursor` of the page after, null at the end. A list that has changed meanwhile refuses
   its old cursors (422); that of cases goes on.
@@ -189,19 +189,6 @@ to who has a key. JSON in UTF-8, times in ISO 8601 with `Z`, every answer as of 
 
 Every route but `/health` may end in these, and in what its own section names:
 """
-
-_VALUES = {
-    "id": "r-3f9a1c20b7d45e88",
-    "to": "ana",
-    "text": "the courier knows this address",
-    "reason": "one device in six hands",
-    "Waiting.reason": "the courier's answer",
-    "Saying.comment": "six flats, one parcel locker",
-    "code": "fraud_confirmed",
-    "comment": "one device in six hands",
-    "version": 1,
-}
-"""What stands in an example for a field of a body, or of one body alone, that has none of its own."""
 
 
 def rest() -> Iterator[str]:
@@ -268,14 +255,8 @@ def _body(route: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[str]
         usual = _usual({"required": field in schema.get("required", ()), "schema": kind})
         yield f"| `{field}` | {_kind(kind)} | {usual} | {_words(kind)} |"
     yield ""
-    for example in schema.get("examples") or [_made(name, fields_)]:
+    for example in schema["examples"]:
         yield f"{_json(example)}\n"
-
-
-def _made(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an example of a body from the values of its fields."""
-    said = {field: _VALUES.get(f"{name}.{field}", _VALUES.get(field)) for field in body}
-    return {field: said[field] or kind["enum"][0] for field, kind in body.items()}
 
 
 def _answers(

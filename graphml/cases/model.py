@@ -27,6 +27,11 @@ CODES = {
     "other": "another reason",
 }
 """Why a case ended as it did: code and words."""
+FITTING: dict[Verdict, tuple[str, ...]] = {
+    "confirm": ("fraud_confirmed", "other"),
+    "dismiss": tuple(code for code in CODES if code != "fraud_confirmed"),
+}
+"""Which codes are a reason for which verdict."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,10 +16,27 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from graphml.cases.model import Case, Ruling
+from graphml.cases.model import FITTING, Case, Ruling
 from graphml.cases.texts import same_person
-from graphml.errors import CaseConflictError, CaseRuleError, OwnProposalError, one_line
+from graphml.errors import (
+    CaseConflictError,
+    CaseRuleError,
+    OwnProposalError,
+    UsageError,
+    one_line,
+)
 from graphml.results import Decision, time_text
+
+
+def require_fitting(ruling: Ruling) -> None:
+    """Refuse a code that is no reason for the verdict.
+
+    Raises:
+        UsageError: As fraud confirmed for dismissing.
+    """
+    codes = FITTING[ruling.verdict]
+    if ruling.code is not None and ruling.code not in codes:
+        raise UsageError(f"{ruling.code} is no reason to {ruling.verdict}", hint=" or ".join(codes))
 
 
 def require_version(case: Case, version: int | None) -> None:

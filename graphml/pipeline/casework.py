@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from graphml.cases import steps
 from graphml.cases.model import Case, Due, Ruling, Unit
-from graphml.cases.rules import require_version
+from graphml.cases.rules import require_fitting, require_version
 from graphml.cases.texts import checked_id
 from graphml.config import RingConfig
 from graphml.pipeline.deciding import Decided, decide, labels_of, write_decided
@@ -104,6 +104,7 @@ def resolve(
     case = book.case(case_id)
     require_version(case, version)
     ruling = Ruling(verdict=verdict, code=code or None, comment=comment or None, by=by, time=time)
+    require_fitting(ruling)
     decided = decide(
         store,
         case.unit,
@@ -207,6 +208,7 @@ def label(
         StoreError: The store cannot be written; what was decided stays due.
     """
     ruling = Ruling(verdict=verdict, code=code or None, comment=reason or None, by=by, time=time)
+    require_fitting(ruling)
     checked_id("id", id_)
     late = [] if dry_run else _settled(store, book)
     for due in late:

@@ -85,6 +85,21 @@ def last_touch(snapshot: Snapshot, code: int) -> int:
     return max(postings.last_late("member", np.array([code])), *found)
 
 
+def late_values(snapshot: Snapshot, member_id: str) -> list[tuple[str, str]]:
+    """Return type and key of the identifiers that records since the snapshot tie a member to."""
+    postings = snapshot.postings
+    code = postings.code("member", member_id)
+    if code is None or not postings.late:
+        return []
+    rows = postings.rows("member", [code])
+    late = rows[rows >= postings.events]
+    found = []
+    for name in postings.graph.schema.identifiers:
+        codes = np.unique(postings.codes(name, late))
+        found += [(name, key) for key in postings.keys(name, codes[codes >= 0])]
+    return found
+
+
 def stored_score(
     snapshot: Snapshot, member_id: str, *, overtaken: bool = False
 ) -> LiveScore | None:

@@ -10,7 +10,8 @@ from prometheus_client import generate_latest
 from starlette.responses import Response
 
 from graphml import __version__
-from graphml.cases.model import CODES
+from graphml.cases.chain import digest
+from graphml.cases.model import FITTING
 from graphml.config import RING_KINDS
 from graphml.results import time_text
 from graphml.schema import KINDS, MARKETPLACE
@@ -61,8 +62,18 @@ def description(describe: Callable[[], dict[str, Any]]) -> APIRouter:
     return made
 
 
+def _changed(world: World) -> str:
+    """Return what is another text after every change of a case or a decision, wherever it was made.
+
+    A page that is open asks for both again when it changes.
+    """
+    decisions = world.view.decisions
+    last = decisions[-1].time if decisions else None
+    return digest(repr((world.book.head(), len(decisions), last)).encode())[:16]
+
+
 @router.get("/session", responses=told(SESSION))
-async def session(request: Request, person: Viewer) -> Response:
+def session(request: Request, person: Viewer) -> Response:
     """Return who asks, what is known, which run is in view."""
     world: World = request.app.state.world
     held = world.snapshot
@@ -83,6 +94,7 @@ async def session(request: Request, person: Viewer) -> Response:
         "identifiers": list(MARKETPLACE.identifiers),
         "event_kinds": list(KINDS),
         "ring_kinds": list(RING_KINDS),
-        "case_codes": list(CODES),
+        "case_codes": {verdict: list(codes) for verdict, codes in FITTING.items()},
+        "changed": _changed(world),
     }
     return answer(request, body)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from graphml.cases.model import CODES, Case
 from graphml.pipeline import casework
 from graphml.pipeline.detection import FoundRing
 from graphml.service.answers import MOST, answer
-from graphml.service.docs import told
+from graphml.service.docs import example, told
 from graphml.service.keys import now
 from graphml.service.problems import ProblemError
 from graphml.service.who import Analyst, Person, Viewer
@@ -38,45 +38,55 @@ _WHOLE = {
 }
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Opening(_Body):
+class Opening(BaseModel):
     """What a case is to be about."""
+
+    model_config = example(unit="ring", id="r-3f9a1c20b7d45e88")
 
     unit: Unit
     id: Id
 
 
-class Assigning(_Body):
+class Assigning(BaseModel):
     """Who is to look at it; null for nobody."""
+
+    model_config = example(to="ana", version=1)
 
     to: Id | None
     version: Version
 
 
-class Comment(_Body):
+class Comment(BaseModel):
     """Something to say."""
+
+    model_config = example(text="all of one household")
 
     text: Annotated[Text, Field(min_length=1)]
 
 
-class Waiting(_Body):
+class Waiting(BaseModel):
     """What it waits for."""
+
+    model_config = example(reason="asked the bank", version=1)
 
     reason: Text
     version: Version
 
 
-class Versioned(_Body):
+class Versioned(BaseModel):
     """The version that was looked at."""
+
+    model_config = example(version=1)
 
     version: Version
 
 
-class Resolving(_Body):
+class Resolving(BaseModel):
     """How it ends."""
+
+    model_config = example(
+        verdict="confirm", code="fraud_confirmed", comment="one device in six hands", version=1
+    )
 
     verdict: Verdict
     code: str | None = Field(default=None, max_length=100, description=" | ".join(CODES))
@@ -84,8 +94,10 @@ class Resolving(_Body):
     version: Version
 
 
-class Saying(_Body):
+class Saying(BaseModel):
     """Why."""
+
+    model_config = example(comment="the device is a kiosk", version=1)
 
     comment: Text
     version: Version

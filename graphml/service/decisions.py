@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from graphml.cases.model import decision_json
@@ -20,7 +20,7 @@ from graphml.service.cases import (
     about_what,
     four_eyes,
 )
-from graphml.service.docs import told
+from graphml.service.docs import example, told
 from graphml.service.keys import now
 from graphml.service.who import Analyst, Viewer
 from graphml.service.world import World
@@ -36,7 +36,10 @@ _DECISION = {
 class Deciding(BaseModel):
     """A verdict in one call."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = example(
+        unit="ring", id="r-3f9a1c20b7d45e88", verdict="dismiss", code="family",
+        reason="all of one household",
+    )  # fmt: skip
 
     unit: Unit
     id: Id

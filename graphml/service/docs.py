@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
+from pydantic import ConfigDict
+
 _PROBLEMS = {
-    401: "no key, or one that opens nothing",
-    403: "the role may not do this",
-    404: "there is no such thing",
-    409: "somebody was faster",
-    413: "the body is too large",
-    422: "the request is malformed",
-    429: "too many requests",
-    503: "the store does not answer, or is still being read",
+    400: ("the request cannot be read", "There was an error parsing the body"),
+    401: ("no key, or one that opens nothing", "no key given"),
+    403: ("the role may not do this", "viewers may look and not do this; it takes: analyst"),
+    404: ("there is no such thing", "no ring 'r-0'"),
+    409: ("somebody was faster", "case c-1 has version 3, not 2: somebody changed it"),
+    413: ("the body is too large", "the body has more than 2,000,000 bytes"),
+    422: ("the request is malformed", "event.device_id: longer than 1000 bytes"),
+    429: ("too many requests", "too many requests"),
+    503: ("the store does not answer, or is still being read", "scores are being worked out"),
 }
-_PROBLEM = {
-    "type": "about:blank",
-    "title": "Not Found",
-    "status": 404,
-    "detail": "no ring 'r-0'",
-    "request_id": "6b3f0c2a9d1e4f58",
-}
+"""What each status means, and what a detail says."""
+
+
+def example(**body: Any) -> ConfigDict:
+    """Return the settings of a body with an example; a field that it has not is refused."""
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [body]})
 
 
 def told(example: Any, *problems: int, status: int = 200) -> dict[int | str, dict[str, Any]]:
@@ -31,11 +34,16 @@ def told(example: Any, *problems: int, status: int = 200) -> dict[int | str, dic
             "content": {"application/json": {"schema": {"type": "object"}, "example": example}},
         }
     }
-    for number in sorted({401, 403, 413, 422, 429, 503, *problems}):
+    for number in sorted({400, 401, 403, 413, 422, 429, 503, *problems}):
+        description, detail = _PROBLEMS[number]
+        problem = {
+            "type": "about:blank", "title": HTTPStatus(number).phrase, "status": number,
+            "detail": detail, "request_id": "6b3f0c2a9d1e4f58",
+        }  # fmt: skip
         found[number] = {
-            "description": _PROBLEMS[number],
+            "description": description,
             "content": {
-                "application/problem+json": {"schema": {"type": "object"}, "example": _PROBLEM}
+                "application/problem+json": {"schema": {"type": "object"}, "example": problem}
             },
         }
     return found

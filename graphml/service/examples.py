@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphml.cases.model import CODES
+from graphml.cases.model import FITTING
 from graphml.config import RING_KINDS
 from graphml.schema import KINDS, MARKETPLACE
 
@@ -78,5 +78,7 @@ SESSION: dict[str, Any] = {
     "store": "embedded://.graphml", "as_of": _LAST, "run": RUN,
     "models": {"fraud": "fraud-blend-1", "recommend": "recommend-1"},
     "nodes": list(MARKETPLACE.nodes), "identifiers": list(MARKETPLACE.identifiers),
-    "event_kinds": list(KINDS), "ring_kinds": list(RING_KINDS), "case_codes": list(CODES),
+    "event_kinds": list(KINDS), "ring_kinds": list(RING_KINDS),
+    "case_codes": {verdict: list(codes) for verdict, codes in FITTING.items()},
+    "changed": "5b0c6f1d2a7e9384",
 }  # fmt: skip

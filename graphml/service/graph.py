@@ -164,7 +164,9 @@ def recommendations(
     try:
         found = maker.lists([member_id], rules=Rules(), top=top)
     except UsageError as error:
-        raise not_found(error) from error
+        known = world.known().postings.code("member", member_id) is not None
+        hint = "lists know a member once everybody's scores are worked out anew" if known else ""
+        raise ProblemError(404, error.message, hint=hint) from error
     return answer(
         request,
         {

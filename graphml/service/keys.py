@@ -76,7 +76,8 @@ class KeyRing:
             raise UsageError(f"no name {one_line(name, 60)!r}", hint="a name that people know")
         if any(key.name == name and key.revoked is None for key in self.all()):
             raise UsageError(
-                f"{one_line(name, 60)} has a key", hint="graphml keys revoke NAME first"
+                f"{one_line(name, 60)} has a key",
+                hint=f"graphml keys revoke {one_line(name, 60)} first",
             )
         id_ = secrets.token_hex(4)
         token = f"{_PREFIX}_{id_}_{secrets.token_urlsafe(32)}"

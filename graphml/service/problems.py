@@ -77,7 +77,7 @@ def problem_of(error: Exception) -> ProblemError:
     if isinstance(error, HTTPException):
         return ProblemError(error.status_code, str(error.detail), headers=error.headers)
     if isinstance(error, RequestValidationError):
-        return ProblemError(422, _malformed(error))
+        return _malformed(error)
     if isinstance(error, GraphmlError):
         status = _status(error)
         headers = {"Retry-After": str(_RETRY_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
@@ -103,12 +103,19 @@ def _status(error: GraphmlError) -> int:
     return next((status for kind, status in kinds if isinstance(error, kind)), 500)
 
 
-def _malformed(error: RequestValidationError) -> str:
+def _malformed(error: RequestValidationError) -> ProblemError:
     told = []
     for one in error.errors()[:3]:
-        place = ".".join(str(part) for part in one.get("loc", ()))
-        told.append(f"{place}: {one.get('msg', 'does not fit')}")
-    return "; ".join(told)
+        place, kind = one.get("loc", ()), one.get("type")
+        if kind == "json_invalid":
+            return ProblemError(422, f"the body is no JSON from character {place[-1]} on")
+        if place == ("body",) and kind == "model_attributes_type":
+            return ProblemError(
+                422, "the body is not read as a JSON object",
+                hint="send one with Content-Type: application/json",
+            )  # fmt: skip
+        told.append(f"{'.'.join(map(str, place))}: {one.get('msg', 'does not fit')}")
+    return ProblemError(422, "; ".join(told), hint="docs/reference/rest.md tells what each takes")
 
 
 def add_problems(app: FastAPI) -> None:

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from graphml.pipeline.live import LiveScore, live_score, stored_score
+from graphml.pipeline.live import LiveScore, late_values, live_score, stored_score
 from graphml.results import time_text
+from graphml.schema import KINDS
 from graphml.service.answers import answer
 from graphml.service.docs import told
 from graphml.service.intake import MOST_EVENTS, Intake
@@ -138,7 +139,9 @@ def _checked(world: World, event: dict[str, Any]) -> Tables:
     if refused.rows.height:
         row = refused.rows.row(0, named=True)
         place = f"event.{row['column']}" if row["column"] else "event"
-        raise ProblemError(422, f"{place}: {row['rule']}, got {row['value']!r}")
+        got = "" if row["value"] is None else f", got {row['value']!r}"
+        hint = ", ".join(KINDS) if row["rule"] == "unknown kind" else ""
+        raise ProblemError(422, f"{place}: {row['rule']}{got}", hint=hint)
     return tables
 
 
@@ -146,9 +149,10 @@ def _ring(world: World, found: LiveScore, asked: Asked) -> str | None:
     """Return the ring of the run in view that a member is in, or whose value it comes to."""
     view = world.view
     places = list(view.of_member.get(found.member_id, ()))
-    if not places and asked.event is not None:
-        for node in world.known().postings.graph.schema.nodes.values():
-            value = asked.event.get(node.key)
-            if isinstance(value, str):
-                places += view.of_value.get((node.name, value), ())
+    if not places and found.basis != "stored":
+        snapshot = world.known()
+        nodes = snapshot.postings.graph.schema.nodes.values()
+        given = [(node.name, str((asked.event or {}).get(node.key, ""))) for node in nodes]
+        for value in (*given, *late_values(snapshot, found.member_id)):
+            places += view.of_value.get(value, ())
     return view.rings[min(places)].ring_id if places else None

@@ -10,6 +10,7 @@ from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from graphml.errors import one_line
 from graphml.service.keys import ROLES, KeyRing, Role, now
 from graphml.service.oidc import Issuer
 from graphml.service.problems import ProblemError
@@ -97,6 +98,22 @@ def _closed(detail: str) -> ProblemError:
     )
 
 
+def _require_known_parameters(request: Request) -> None:
+    """Refuse a parameter that the route has not: a misspelt filter would answer everything.
+
+    Raises:
+        ProblemError: 422, with those that it has.
+    """
+    route = request.scope.get("route")
+    known = {field.alias for field in route.dependant.query_params} if route else set()
+    for name in request.query_params:
+        if name not in known:
+            raise ProblemError(
+                422, f"no parameter {one_line(name, 60)!r}",
+                hint=", ".join(sorted(known)) or "this takes none",
+            )  # fmt: skip
+
+
 def allowed(role: Role) -> Callable[[Request], Awaitable[Person]]:
     """Return what lets those through who may do what ``role`` may."""
 
@@ -105,6 +122,7 @@ def allowed(role: Role) -> Callable[[Request], Awaitable[Person]]:
         person = await door.who(request)
         if not person.may(role):
             raise ProblemError(403, f"{person.role}s may look and not do this; it takes: {role}")
+        _require_known_parameters(request)
         return person
 
     return check

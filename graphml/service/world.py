@@ -186,6 +186,7 @@ class World:
         self._settle()
         if self._is_due():
             self.refresh()
+            self._prepare_lists()
 
     def _settle(self) -> None:
         """Write decisions that are due; where the store cannot be written now they stay due."""
@@ -234,6 +235,8 @@ class World:
         """
         held = self.known()
         if not self._listing.acquire(blocking=False):
+            if self._lists is not None:  # those before, which say as of when they are
+                return self._lists
             raise NothingToDoError("lists are being prepared", hint="ask again in a moment")
         try:
             if self._lists is None or self._lists.as_of != held.as_of:
@@ -247,8 +250,15 @@ class World:
         finally:
             self._listing.release()
 
+    def _prepare_lists(self) -> None:
+        """Make lists ready, so that nobody waits for the first one."""
+        try:
+            self.list_maker()
+        except GraphmlError as error:
+            log.warning("no lists: %s", error)
+
     def recommender_name(self) -> str | None:
-        """Return the name of the store's recommender, ``None`` until it is asked for a list."""
+        """Return the name of the store's recommender, ``None`` without one."""
         return self._lists.recommender.name if self._lists else None
 
     def refresh(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from graphml.errors import one_line
 from graphml.tables.files import FILE, LINE, MALFORMED_SCHEMA, SHOWN, Rows
 from graphml.tables.source import Source
 
@@ -42,16 +43,20 @@ class SentPart:
         return list(keys)
 
     def rows(self, columns: Iterable[str]) -> Rows:
-        """Return the rows as text."""
-        wanted = [name for name in self.columns() if name in set(columns)]
+        """Return the rows as text.
+
+        A key that no column has is refused, unlike a file's further column: who misspells a device
+        would hear that the event is harmless.
+        """
+        known = set(columns)
+        wanted = [name for name in self.columns() if name in known]
         good, bad = list[tuple[int, Mapping[str, Any]]](), list[tuple[int, str, str]]()
         for line, row in enumerate(self.sent, start=1):
-            if not isinstance(row, Mapping):
-                bad.append((line, "not a JSON object", _shown(row)))
-            elif not _is_text(row):
-                bad.append((line, "not UTF-8", _shown(row)))
-            else:
+            broken = _broken(row, known)
+            if broken is None:
                 good.append((line, row))
+            else:
+                bad.append((line, broken, _shown(row)))
         cells = {name: [_cell(row.get(name)) for _, row in good] for name in wanted}
         frame = pl.DataFrame(
             {LINE: [line for line, _ in good], **cells},
@@ -64,6 +69,20 @@ class SentPart:
 def sent_events(rows: Sequence[Any]) -> Source:
     """Return events that were sent as a source; ``validate`` says which of them keep the contract."""
     return Source(name=NAME, parts=(SentPart(rows),))
+
+
+def _broken(row: Any, known: Container[str]) -> str | None:
+    """Return the rule that a row as a whole breaks, ``None`` for none."""
+    if not isinstance(row, Mapping):
+        return "not a JSON object"
+    if not _is_text(row):
+        return "not UTF-8"
+    for name, value in row.items():
+        if name not in known:
+            return f"no column {one_line(name, 60)!r}"
+        if isinstance(value, Mapping | list):
+            return f"{name} is neither text nor a number"
+    return None
 
 
 def _cell(value: Any) -> str | None:

@@ -95,7 +95,7 @@ def main() -> None:
     who: dict[str, Any] = {"by": "ben", "time": at(5)}
     if act == "resolve":
         casework.resolve(
-            store, book, "c-1", "confirm", "family", "so", version=1, four_eyes=False,
+            store, book, "c-1", "confirm", "other", "so", version=1, four_eyes=False,
             found=found(), **who, **ASKED,
         )  # fmt: skip
     elif act == "approve":

@@ -139,11 +139,23 @@ def test_scores_are_worked_out_anew_when_anything_came(serving):
 def test_lists_are_made_anew_with_the_snapshot(serving):
     quick = replace(SETTINGS, service=ServiceConfig(look_s=0.1, refresh_s=0.1, rate_per_s=1e5, burst=10**5))  # fmt: skip
     service = serving(settings=quick)
+    service.wait(lambda: service.world.recommender_name() is not None)
     first = service.world.list_maker()
     assert service.world.list_maker() is first
     service.post("/events", {"events": [new_event(1, "m-new", device_id="d")]})
     service.wait(lambda: service.world.known().as_of > LAST and service.world.known().judge)
-    assert service.world.list_maker().as_of > first.as_of
+    service.wait(lambda: service.world.list_maker().as_of > first.as_of)
+
+
+def test_while_lists_are_made_anew_the_ones_before_are_told(serving):
+    service = serving()
+    service.wait(lambda: service.world.recommender_name() is not None)
+    member = ring_of(service).members[0].member_id
+    before = service.get(f"/recommendations/{member}").json()
+    with service.world._listing:
+        assert service.get(f"/recommendations/{member}").json() == before
+        service.world._lists = None
+        assert "Retry-After" in service.get(f"/recommendations/{member}").headers
 
 
 def test_an_event_that_is_stored_counts_once_when_it_is_asked_about(serving):
