@@ -14,17 +14,27 @@ from tests.neo4j_jars import FIRST, GENERATIONS, ServerMissing, needed
 from tests.neo4j_server import PASSWORD, Server, serve, wiped
 
 
-def generations() -> list[Any]:
+def generations(*, later_slow: bool = False) -> list[Any]:
     """Return the generations of Neo4j as parameters of a test: each marked, in a worker of its own.
 
     Where NEO4J_URI is set, that server alone, whatever it is.
+
+    Args:
+        later_slow: Leave the later ones to ``make test-slow``; the contract suite has them always.
     """
     if "NEO4J_URI" in os.environ:
         return [pytest.param(FIRST, id="neo4j-own", marks=pytest.mark.neo4j)]
     return [
-        pytest.param(name, id=f"neo4j-{name}", marks=[pytest.mark.neo4j, group(name)])
+        pytest.param(
+            name,
+            id=f"neo4j-{name}",
+            marks=[
+                pytest.mark.neo4j, group(name),
+                *([pytest.mark.slow] if later_slow and name != FIRST else []),
+            ],
+        )
         for name in GENERATIONS
-    ]
+    ]  # fmt: skip
 
 
 def group(name: str) -> pytest.MarkDecorator:

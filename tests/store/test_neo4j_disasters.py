@@ -202,7 +202,7 @@ class Ours:
         self.machine.start()
 
 
-@pytest.fixture(scope="module", params=generations())
+@pytest.fixture(scope="module", params=generations(later_slow=True))
 def ours(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Ours]:
@@ -241,7 +241,7 @@ def usual(ours: Ours, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[st
     ("ours", "step"),
     [
         pytest.param(*one.values, step, id=f"{one.id}-{named}", marks=one.marks)
-        for one in generations()
+        for one in generations(later_slow=True)
         for named, step in {"load": 4, "publication": 1}.items()
         if named == "load" or one.values == (FIRST,)
     ],

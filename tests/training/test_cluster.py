@@ -53,6 +53,7 @@ def run(what, folder, *, ranks=1):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+@pytest.mark.slow
 def test_a_cluster_that_loses_a_worker_trains_as_torchrun_does_and_scores_as_the_model(tmp_path):
     run("plain", tmp_path, ranks=2)
     whole = {(tmp_path / f"plain.{rank}").read_text() for rank in (0, 1)}
