@@ -26,7 +26,10 @@ export interface Session {
   identifiers: string[];
   event_kinds: string[];
   ring_kinds: string[];
-  case_codes: string[];
+  /** Codes that are a reason for each verdict. */
+  case_codes: Record<Verdict, string[]>;
+  /** Another text after every change of a case or a decision, wherever it was made. */
+  changed: string;
 }
 
 export interface CaseBrief {
@@ -60,6 +63,9 @@ export interface RingPage {
   rings: RingRow[];
   next: string | null;
 }
+
+/** Ids of events that the service names with a reason at most; the reason's text counts all. */
+export const MOST_REASON_EVENTS = 50;
 
 export interface Reason {
   code: string;
@@ -223,6 +229,20 @@ export interface Case extends CaseBrief {
   proposal: Proposal | null;
   decided_by: string[] | null;
   history?: HistoryEntry[];
+}
+
+export interface CasePage {
+  cases: Case[];
+  next: string | null;
+}
+
+export interface Decision {
+  unit: string;
+  id: string;
+  verdict: Verdict;
+  reason: string;
+  by: string;
+  time: string;
 }
 
 export interface Picture {

@@ -4,7 +4,7 @@
 const UNSEEN =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}\ud800-\udfff]/gu;
 
-/** `text` with what cannot be seen written out, so that two ids that differ look different. */
+/** An id with what cannot be seen written out, so that two ids that differ look different. */
 export function visible(text: string | null | undefined): string {
   return (text ?? "").replace(UNSEEN, (found) => {
     if (found === "\n") return "\\n";
@@ -13,6 +13,23 @@ export function visible(text: string | null | undefined): string {
     const code = found.codePointAt(0) ?? 0;
     return code < 256 ? `\\x${hex(code, 2)}` : code < 65536 ? `\\u${hex(code, 4)}` : `\\u{${hex(code, 5)}}`;
   });
+}
+
+/** What people wrote: its lines stay lines, all else that cannot be seen is written out. */
+export function prose(text: string | null | undefined): string {
+  return (text ?? "").replace(/\r\n/g, "\n").split("\n").map(visible).join("\n");
+}
+
+/** Verdict, code and comment of a history's text, as `confirm, fraud_confirmed: one device in six hands`. */
+export function ruling(text: string): { verdict: string; code: string | null; comment: string } | null {
+  const parts = /^(confirm|dismiss)(?:, (\w+))?(?:: ([^]*))?$/.exec(text);
+  return parts && { verdict: parts[1], code: parts[2] ?? null, comment: parts[3] ?? "" };
+}
+
+/** Whether two names are one person's, however they are spelled; the service asks the same. */
+export function samePerson(one: string, other: string): boolean {
+  const folded = (name: string): string => name.normalize("NFKC").toLowerCase().trim().replace(/\s+/g, " ");
+  return folded(one) === folded(other);
 }
 
 function hex(code: number, width: number): string {

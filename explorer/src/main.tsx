@@ -2,18 +2,14 @@ import "./begin";
 import { computed, effect, untracked } from "@preact/signals";
 import { render } from "preact";
 import { loadRing, loadRings, reopen, watch } from "./state/load";
-import { go, needsKey, pathFrom, pathTo, ring, selected, url } from "./state/store";
-import { format, parse, ringsQuery } from "./state/url";
+import { go, needsKey, pathFrom, pathTo, returnTo, ring, selected, url } from "./state/store";
+import { ringsQuery } from "./state/url";
 import { App } from "./views/App";
 import "./style.css";
 
 watch();
 
-addEventListener("popstate", () => {
-  const before = url.value;
-  const next = parse(location.search);
-  if (format(next) !== format(before)) url.value = next;
-});
+addEventListener("popstate", () => returnTo(location.search));
 
 let listOf = JSON.stringify(ringsQuery(url.value, null));
 let ringOf = url.value.ring;

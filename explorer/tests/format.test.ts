@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { day, decimal, iso, minute, money, shorten, visible, whole } from "../src/format";
+import { day, decimal, iso, minute, money, prose, ruling, samePerson, shorten, visible, whole } from "../src/format";
 
 describe("visible", () => {
   it("writes out what cannot be seen", () => {
@@ -10,6 +10,33 @@ describe("visible", () => {
 
   it("leaves what can be seen", () => {
     for (const text of ["m-1", "<script>", "عربي", "日本", "🧑‍🤝‍🧑", 'a"b\'c&d']) expect(visible(text)).toBe(text);
+  });
+});
+
+describe("prose", () => {
+  it("keeps its lines, and writes out what else cannot be seen", () => {
+    expect(prose("a\nb\r\n\nc")).toBe("a\nb\n\nc");
+    expect(prose("a\u0000b\rc\u202ed\u2028e")).toBe("a\\x00b\\rc\\u202ed\\u2028e");
+    expect(prose(null)).toBe("");
+  });
+});
+
+describe("what a history says of a decision", () => {
+  it("is taken apart", () => {
+    expect(ruling("confirm, fraud_confirmed: one device:\nsix hands")).toEqual({
+      verdict: "confirm", code: "fraud_confirmed", comment: "one device:\nsix hands",
+    });
+    expect(ruling("dismiss: a family, all of it")).toEqual({ verdict: "dismiss", code: null, comment: "a family, all of it" });
+    expect(ruling("dismiss, family")).toEqual({ verdict: "dismiss", code: "family", comment: "" });
+    expect(ruling("confirm")).toEqual({ verdict: "confirm", code: null, comment: "" });
+    expect(ruling("confirmed by phone")).toBeNull();
+  });
+});
+
+describe("a person", () => {
+  it("is the same however the name is spelled", () => {
+    expect(samePerson("Ana  Lee", " ana lee")).toBe(true);
+    expect(samePerson("ana", "ben")).toBe(false);
   });
 });
 

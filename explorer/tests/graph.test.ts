@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { boxOf, shareOf } from "../src/graph/frame";
 import { arrange } from "../src/graph/labels";
 import { extend, layout } from "../src/graph/layout";
 import { eventsOf, lightOf, names } from "../src/graph/light";
@@ -127,6 +128,8 @@ describe("light", () => {
   it("knows products and shared values by their events", () => {
     expect(eventsOf("product:p", given, shown)).toEqual(new Set(["e3", "e4"]));
     expect(eventsOf("shared:ip:9.9.9.9", given, shown)).toEqual(new Set(["e1"]));
+    const bare = ring({ reasons: [{ code: "CHARGEBACK", text: "a had a fraud label", event_ids: [] }] });
+    expect(lightOf("reason:0", bare, shown, all)).toBeNull();
     for (const bad of ["reason:9", "reason:x", "nonsense", "shared:constructor:x", ""]) expect(eventsOf(bad, given, shown)).toBeNull();
   });
 
@@ -185,6 +188,49 @@ describe("looks", () => {
   });
 });
 
+describe("names and sizes", () => {
+  const star = (neighbors: number): Scene => {
+    const near = Array.from({ length: neighbors }, (_, i) => node("member", `n${String(i).padStart(3, "0")}`, { score: 1, degree: 900 }));
+    const answer = {
+      node: node("device", "d"), total: neighbors, offset: 0, as_of: "",
+      graph: { nodes: near, events: [], edges: near.map((one) => edge(one.id, "device:d", [])), events_total: 0, truncated: false },
+    };
+    const shown = merge({ ...graph(), edges: [] }, [grow(undefined, answer, 50)]);
+    const members = new Set(["a", "b", "c", "z"]);
+    return { shown, counted: recount(shown, null, NONE), light: null, path: null, selected: "device:d", hovered: null, members, pinned: NONE, hidden: NONE, palette: LIGHT };
+  };
+  const forced = (given: Scene) => [...given.shown.nodes.values()].filter((one) => looks(given).node(one).forceLabel).length;
+
+  it("force the names of few neighbours, of many only that of the node itself", () => {
+    expect(forced(star(12))).toBe(13);
+    expect(forced(star(13))).toBe(1);
+  });
+
+  it("draw what is around the ring smaller than any member of it", () => {
+    const { node: look } = looks(star(1));
+    const around = look(node("member", "n000", { score: 1 }));
+    expect(around.size).toBeLessThan(look(node("member", "z", { score: 0 })).size);
+    expect(look(node("product", "p", { degree: 1e6 })).size).toBeLessThan(look(node("device", "d", { degree: 1 })).size);
+  });
+});
+
+describe("the frame", () => {
+  it("holds all places, upwards positive", () => {
+    expect(boxOf([{ x: 1, y: 2 }, { x: -3, y: 7 }])).toEqual({ x: [-3.5, 1.5], y: [-7.5, -1.5] });
+    expect(boxOf([])).toBeNull();
+  });
+
+  it("draws nodes smaller where there is little room, and never too small to be seen", () => {
+    const box = boxOf([{ x: 0, y: 0 }, { x: 40, y: 20 }]);
+    if (!box) throw new Error("no box");
+    expect(shareOf(box, 2000, 1000)).toBe(1);
+    const small = shareOf(box, 600, 200);
+    expect(small).toBeLessThan(1);
+    expect(shareOf(box, 600, 170)).toBeLessThan(small);
+    expect(shareOf(box, 10, 10)).toBe(0.4);
+  });
+});
+
 describe("attributes", () => {
   it("keep their order where only the paint differs", () => {
     const have = { x: 1, depth: "edges", color: "red", label: "a" };
@@ -208,6 +254,25 @@ describe("layout", () => {
     expect(new Set([...after.values()].map(({ x, y }) => `${x},${y}`)).size).toBe(8);
   });
 
+  it("fans out what comes with a node: apart from each other and from all that stood, the same every time", () => {
+    const near = Array.from({ length: 120 }, (_, i) => node("member", `n${i}`));
+    const many: Expansion = {
+      node: "device:d", total: 120, reached: 120,
+      pieces: [{ nodes: near, events: [], edges: near.map((one) => edge(one.id, "device:d", [])), events_total: 0, truncated: false }],
+    };
+    const before = layout(merge(graph(), []));
+    const shown = merge(graph(), [many]);
+    const after = extend(before, shown);
+    const points = [...after.values()];
+    const fresh = near.map((one) => after.get(one.id) ?? { x: NaN, y: NaN });
+    for (const point of fresh) {
+      const distances = points.filter((other) => other !== point).map((other) => Math.hypot(other.x - point.x, other.y - point.y));
+      // Nine pixels a unit are drawn in full size: nodes around a ring are about ten pixels wide.
+      expect(Math.min(...distances) * 9).toBeGreaterThan(12);
+    }
+    expect(extend(before, shown)).toEqual(after);
+  });
+
   it("gives finite places to two thousand nodes, no two the same", () => {
     const members = Array.from({ length: 1500 }, (_, i) => node("member", `m${i}`));
     const devices = Array.from({ length: 500 }, (_, i) => node("device", `d${i}`));
@@ -226,6 +291,18 @@ describe("labels", () => {
     expect(sides.get("b")).toBe("right");
     expect(sides.get("a")).toBe("left");
     expect(arrange([spot("a", 10), spot("b", 12), spot("c", 14), spot("d", 16), spot("e", 18)], 60, 60).size).toBeLessThan(5);
+  });
+
+  it("would rather cover a faded node than be left out, and never a label or a lit node", () => {
+    const wall = ["above", "below", "left", "right"].map((id, i) => ({
+      id, x: 100 + [0, 0, -45, 45][i], y: 50 + [-15, 15, 0, 0][i], radius: 8, text: "", forced: false,
+    }));
+    const one = spot("a", 100);
+    expect(arrange([one, ...wall], 400, 100).get("a")).toBeUndefined();
+    expect(arrange([one, ...wall.map((other) => ({ ...other, faded: true }))], 400, 100).get("a")).toBe("right");
+    // Labels that must be shown cover nodes before they cover each other.
+    const heap = ["a", "b", "c", "d"].map((id) => spot(id, 100, true));
+    expect([...arrange([...heap, ...wall], 400, 100).values()]).toEqual(["right", "left", "below", "above"]);
   });
 
   it("shows the forced ones in any case", () => {

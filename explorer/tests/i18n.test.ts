@@ -16,7 +16,7 @@ describe("texts", () => {
   it("are all used", () => {
     const files = import.meta.glob<string>(["../src/**/*.ts", "../src/**/*.tsx", "!../src/i18n/**"], { query: "?raw", import: "default", eager: true });
     const code = Object.values(files).join("\n");
-    const made = ["theme", "col", "tab", "panel", "kind", "status", "state", "verdict", "decided", "role", "user", "type", "event", "score", "code", "action"];
+    const made = ["theme", "col", "tab", "panel", "kind", "status", "state", "verdict", "decided", "role", "user", "unit", "type", "event", "score", "code", "action"];
     const unused = Object.keys(TEXTS.en).filter((key) => !made.includes(key.split(".")[0]) && !code.includes(`"${key}"`));
     expect(unused).toEqual([]);
   });

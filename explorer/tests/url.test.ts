@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EMPTY, format, MOST_CARRIED, parse, ringsQuery, type UrlState } from "../src/state/url";
+import { casesQuery, EMPTY, format, MOST_CARRIED, parse, ringsQuery, settings, type UrlState } from "../src/state/url";
 
 const FULL: UrlState = {
   page: "pictures",
@@ -29,6 +29,9 @@ const FULL: UrlState = {
   tab: "products",
   panel: "case",
   list: false,
+  caseId: "c-1&x=ü",
+  cases: "waiting",
+  mine: true,
   test: true,
 };
 
@@ -47,8 +50,15 @@ describe("the address", () => {
     }
   });
 
+  it("keeps settings over steps back and forth, and leaves to the step what it showed", () => {
+    const back = { ...parse("ring=r-2&node=ip:1&light=reason:1&page=cases&q=old"), ...settings(FULL) };
+    expect(back).toMatchObject({ q: "a+b c", kind: "takeover", status: "new", state: "waiting", decision: "none", sort: "amount", desc: true });
+    expect(back).toMatchObject({ lang: "zh", theme: "dark", list: false });
+    expect(back).toMatchObject({ page: "cases", ring: "r-2", node: "ip:1", light: "reason:1", from: null, opened: [], pathFrom: null });
+  });
+
   it("takes nothing it does not know", () => {
-    expect(parse("sort=nonsense&theme=pink&view=3d&tab=x&panel=y&lang=fr&desc=yes")).toEqual(EMPTY);
+    expect(parse("page=nowhere&cases=none&mine=yes&sort=nonsense&theme=pink&view=3d&tab=x&panel=y&lang=fr&desc=yes")).toEqual(EMPTY);
     expect(parse("from=2024-01-01T00:00:00Z")).toEqual(EMPTY);
     expect(parse("from=2024-02-01T00:00:00Z&to=2024-01-01T00:00:00Z")).toEqual(EMPTY);
     expect(parse("from=2024-99-01T00:00:00Z&to=2024-99-02T00:00:00Z")).toEqual(EMPTY);
@@ -72,5 +82,7 @@ describe("the address", () => {
     expect(ringsQuery(FULL, "c")).toEqual({
       kind: "takeover", status: "new", case: "waiting", decision: "none", q: "a+b c", sort: "amount", desc: true, limit: 100, cursor: "c",
     });
+    expect(casesQuery(FULL, "ana", "c-7")).toEqual({ state: "waiting", assignee: "ana", limit: 100, cursor: "c-7" });
+    expect(casesQuery(EMPTY, "ana", null)).toEqual({ state: null, assignee: null, limit: 100, cursor: null });
   });
 });

@@ -6,11 +6,12 @@ import type { EdgeLook, NodeLook, Palette } from "./look";
 
 export type Attributes = Record<string, string | number>;
 
-export function nodeAttributes(look: NodeLook, place: Point, palette: Palette): Attributes {
+/** `share` is of the size that a look asks for: less where there is little room. */
+export function nodeAttributes(look: NodeLook, place: Point, palette: Palette, share: number): Attributes {
   return {
     x: place.x,
     y: -place.y,
-    size: look.size,
+    size: look.size * share,
     color: look.color,
     shape: look.shape,
     borderColor: look.border,
@@ -28,9 +29,9 @@ export function labelAttributes(side: Side | undefined): Record<string, string> 
   return side ? { labelVisibility: "visible", labelPosition: side } : { labelVisibility: "hidden" };
 }
 
-export function edgeAttributes(look: EdgeLook): Attributes {
+export function edgeAttributes(look: EdgeLook, share: number): Attributes {
   return {
-    size: look.size,
+    size: Math.max(1, look.size * share),
     color: look.color,
     visibility: look.hidden ? "hidden" : "visible",
     depth: look.top ? "topEdges" : "edges",

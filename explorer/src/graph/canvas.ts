@@ -3,31 +3,18 @@
 import Graph from "graphology";
 import Sigma from "sigma";
 import { differs, edgeAttributes, keepsOrder, labelAttributes, nodeAttributes, type Attributes } from "./attributes";
+import { boxOf, MARGIN, shareOf, type Box } from "./frame";
 import { arrange, type Spot } from "./labels";
 import type { Point } from "./layout";
 import { looks, type Scene } from "./look";
 import { listen } from "./pointer";
-import { GL_SHAPES, layerOutlined } from "./shapes";
+import { primitives } from "./shapes";
 
 export interface Handlers {
   select: (id: string | null) => void;
   hover: (id: string | null) => void;
   drag: (id: string, to: Point) => void;
   expand: (id: string) => void;
-}
-
-function primitives() {
-  return {
-    nodes: {
-      shapes: GL_SHAPES,
-      layers: [layerOutlined()],
-      variables: {
-        borderColor: { type: "color", default: "#000000" },
-        borderWidth: { type: "number", default: 1 },
-      },
-      label: { font: { family: "system-ui, sans-serif", size: 12 }, margin: 3 },
-    },
-  } as const;
 }
 
 /** Milliseconds of rest before labels are placed anew. */
@@ -46,8 +33,10 @@ const text = (attribute: string) => ({ attribute });
 export class Canvas {
   private readonly graph = new Graph({ multi: true, type: "undirected" });
   private readonly sigma: Sigma;
-  private drawn: Scene["shown"] | null = null;
-  private box = "";
+  private last: { scene: Scene; places: ReadonlyMap<string, Point> } | null = null;
+  /** Nodes that the picture was framed for, and its frame. */
+  private framed = "";
+  private box: Box | null = null;
   /** Whether the last frame shows what was drawn last, so that places in pixels are true. */
   private rendered = false;
   private crowded: ReturnType<typeof setTimeout> | null = null;
@@ -84,7 +73,7 @@ export class Canvas {
       },
       settings: {
         itemSizesReference: "screen",
-        stagePadding: 34,
+        stagePadding: MARGIN,
         minEdgeThickness: 1,
         minCameraRatio: NEAREST,
         maxCameraRatio: FARTHEST,
@@ -93,7 +82,11 @@ export class Canvas {
     });
     this.sigma.getCamera().on("updated", () => this.relabel());
     this.sigma.on("resize", () => this.relabel());
-    this.sigma.on("afterRender", () => (this.rendered = true));
+    this.sigma.on("afterRender", () => {
+      if (this.rendered) return;
+      this.rendered = true;
+      this.relabel(); // only now is it known where all nodes are
+    });
     this.deaf = listen(glass, {
       nodeAt: (point) => this.nodeAt(point),
       select: on.select,
@@ -110,8 +103,8 @@ export class Canvas {
       },
       panBy: (dx, dy) => this.panBy(dx, dy),
       zoomAt: (point, factor) => {
-        const ratio = clamp(this.sigma.getCamera().ratio * factor);
-        this.sigma.getCamera().setState(this.sigma.getViewportZoomedState(point, ratio));
+        const camera = this.sigma.getCamera();
+        camera.setState(this.sigma.getViewportZoomedState(point, clamp(camera.ratio * factor)));
       },
     });
   }
@@ -142,21 +135,23 @@ export class Canvas {
   draw(scene: Scene, places: ReadonlyMap<string, Point>): void {
     const { shown } = scene;
     const look = looks(scene);
-    if (shown !== this.drawn) {
+    if (shown !== this.last?.scene.shown) {
       this.remove(shown);
       this.frame(scene, places);
-      this.drawn = shown;
     }
+    this.last = { scene, places };
+    const { width, height } = this.sigma.getDimensions();
+    const share = this.box ? shareOf(this.box, width, height) : 1;
     const before = this.graph.order + this.graph.size;
     const nodes = new Map<string, Attributes>();
     for (const node of shown.nodes.values()) {
-      const wanted = nodeAttributes(look.node(node), places.get(node.id) ?? { x: 0, y: 0 }, scene.palette);
+      const wanted = nodeAttributes(look.node(node), places.get(node.id) ?? { x: 0, y: 0 }, scene.palette, share);
       if (!this.graph.hasNode(node.id)) this.graph.addNode(node.id, { ...wanted, ...labelAttributes(undefined) });
       else if (differs(this.graph.getNodeAttributes(node.id), wanted)) nodes.set(node.id, wanted);
     }
     const edges = new Map<string, Attributes>();
     for (const edge of shown.edges.values()) {
-      const wanted = edgeAttributes(look.edge(edge));
+      const wanted = edgeAttributes(look.edge(edge), share);
       if (!this.graph.hasEdge(edge.id)) this.graph.addEdgeWithKey(edge.id, edge.source, edge.target, wanted);
       else if (differs(this.graph.getEdgeAttributes(edge.id), wanted)) edges.set(edge.id, wanted);
     }
@@ -233,7 +228,7 @@ export class Canvas {
       const x = zero.x + Number(node.x) * (one.x - zero.x);
       const y = zero.y + Number(node.y) * (one.y - zero.y);
       const radius = this.sigma.scaleSize(Number(node.size));
-      spots.push({ id, x, y, radius, text: String(node.label), forced: node.forced === 1 });
+      spots.push({ id, x, y, radius, text: String(node.label), forced: node.forced === 1, faded: node.depth === "nodes" });
     });
     return spots;
   }
@@ -241,16 +236,14 @@ export class Canvas {
   /** Fix what fits into the view while the same nodes are there, so that dragging one moves only that one. */
   private frame(scene: Scene, places: ReadonlyMap<string, Point>): void {
     const key = [...scene.shown.nodes.keys()].join("\n");
-    if (key === this.box) return;
-    const fresh = this.box === "" || !key.startsWith(this.box);
-    this.box = key;
-    const points = [...places.values()];
-    if (points.length === 0) return;
-    const x: [number, number] = [min(points, (p) => p.x) - 0.5, -min(points, (p) => -p.x) + 0.5];
-    const y: [number, number] = [min(points, (p) => -p.y) - 0.5, -min(points, (p) => p.y) + 0.5];
-    this.sigma.setCustomBBox({ x, y });
+    if (key === this.framed) return;
+    const fresh = this.framed === "" || !key.startsWith(this.framed);
+    this.framed = key;
+    this.box = boxOf(places.values());
+    if (!this.box) return;
+    this.sigma.setCustomBBox(this.box);
     this.rerender();
-    if (fresh) this.sigma.getCamera().setState({ x: 0.5, y: 0.5, ratio: 1, angle: 0 });
+    if (fresh) this.fit();
   }
 
   zoom(factor: number): void {
@@ -280,6 +273,8 @@ export class Canvas {
   resize(): void {
     this.sigma.resize();
     this.rerender();
+    // Where there is less room nodes are drawn smaller.
+    if (this.last) this.draw(this.last.scene, this.last.places);
   }
 
   inner(): { sigma: Sigma; graph: Graph } {
@@ -291,8 +286,4 @@ export class Canvas {
     this.deaf();
     this.sigma.kill();
   }
-}
-
-function min(points: Point[], of: (point: Point) => number): number {
-  return points.reduce((least, point) => Math.min(least, of(point)), Infinity);
 }

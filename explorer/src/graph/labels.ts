@@ -11,7 +11,14 @@ export interface Spot {
   text: string;
   /** Shown even where there is no room. */
   forced: boolean;
+  /** Drawn below the labels of others. */
+  faded?: boolean;
 }
+
+/** What a label would cover, the worst first. */
+const LABEL = 0;
+const NODE = 1;
+const FADED = 2;
 
 interface Box {
   left: number;
@@ -30,10 +37,10 @@ const ROW = 65536;
 const MOST = 400;
 
 class Taken {
-  private readonly cells = new Map<number, { box: Box; id: string }[]>();
+  private readonly cells = new Map<number, { box: Box; id: string; kind: number }[]>();
 
-  add(box: Box, id: string): void {
-    const entry = { box, id };
+  add(box: Box, id: string, kind: number): void {
+    const entry = { box, id, kind };
     const [left, right, top, bottom] = cellsOf(box);
     for (let x = left; x <= right; x++) {
       for (let y = top; y <= bottom; y++) {
@@ -44,12 +51,13 @@ class Taken {
     }
   }
 
-  hits(box: Box, id: string): boolean {
+  /** Whether a box covers anything of another node that is at least as bad as `kind`. */
+  hits(box: Box, id: string, kind: number): boolean {
     const [left, right, top, bottom] = cellsOf(box);
     for (let x = left; x <= right; x++) {
       for (let y = top; y <= bottom; y++) {
         const cell = this.cells.get(x * ROW + y);
-        if (cell?.some((other) => other.id !== id && meet(other.box, box))) return true;
+        if (cell?.some((other) => other.kind <= kind && other.id !== id && meet(other.box, box))) return true;
       }
     }
     return false;
@@ -75,21 +83,24 @@ function boxAt(spot: Spot, side: Side, width: number): Box {
 export function arrange(spots: Spot[], width: number, height: number): Map<string, Side> {
   const taken = new Taken();
   const seen = spots.filter((spot) => spot.x > -50 && spot.y > -50 && spot.x < width + 50 && spot.y < height + 50);
-  for (const { id, x, y, radius } of seen) taken.add({ left: x - radius, top: y - radius, right: x + radius, bottom: y + radius }, id);
+  for (const { id, x, y, radius, faded } of seen) {
+    taken.add({ left: x - radius, top: y - radius, right: x + radius, bottom: y + radius }, id, faded ? FADED : NODE);
+  }
   const order = seen
     .filter((spot) => spot.text !== "")
     .sort((a, b) => Number(b.forced) - Number(a.forced) || b.radius - a.radius || (a.id < b.id ? -1 : 1));
   const result = new Map<string, Side>();
   for (const spot of order.slice(0, MOST)) {
     const length = [...spot.text].length * WIDTH;
-    const free = SIDES.find((side) => {
-      const box = boxAt(spot, side, length);
-      return box.left >= 0 && box.right <= width && box.top >= 0 && box.bottom <= height && !taken.hits(box, spot.id);
-    });
-    const side = free ?? (spot.forced ? "right" : undefined);
+    const free = (kind: number): Side | undefined =>
+      SIDES.find((side) => {
+        const box = boxAt(spot, side, length);
+        return box.left >= 0 && box.right <= width && box.top >= 0 && box.bottom <= height && !taken.hits(box, spot.id, kind);
+      });
+    const side = free(FADED) ?? free(NODE) ?? (spot.forced ? (free(LABEL) ?? "right") : undefined);
     if (!side) continue;
     result.set(spot.id, side);
-    taken.add(boxAt(spot, side, length), spot.id);
+    taken.add(boxAt(spot, side, length), spot.id, LABEL);
   }
   return result;
 }

@@ -177,25 +177,37 @@ function centre(points: Iterable<Point>): Point {
   return count ? { x: x / count, y: y / count } : { x: 0, y: 0 };
 }
 
+/** Rows of a fan: the first stands clear of its parent, and all leave room for nodes as they are drawn. */
+const FIRST_ROW = 3.2;
+const ROW = 1.9;
+const SEAT = 1.9;
+const CLEAR = 1.9;
+const ARC = Math.PI * 1.3;
+/** Rows until which seats that others take stay free. */
+const PATIENCE = 40;
+
 function fan(places: Map<string, Point>, parent: Point, middle: Point, ids: string[]): void {
-  const outwards = Math.atan2(parent.y - middle.y, parent.x - middle.x);
-  const taken = [...places.values()];
+  const [from, centre] = [narrow(parent), narrow(middle)];
+  const outwards = Math.atan2(from.y - centre.y, from.x - centre.x);
+  const taken = [...places.values()].map(narrow);
   let left = [...ids];
   for (let row = 0; left.length > 0; row++) {
-    const radius = 2.2 + row * 1.1;
+    const radius = FIRST_ROW + row * ROW;
+    const seats = Math.floor((radius * ARC) / SEAT);
     const spots: Point[] = [];
-    const seats = Math.floor((radius * Math.PI * 1.3) / 1.05);
     for (let seat = 0; seat < seats; seat++) {
-      // From the middle of the arc to both sides, so that few nodes stand straight behind.
-      const side = seat % 2 === 0 ? seat / 2 : -(seat + 1) / 2;
-      const angle = outwards + (side / seats) * Math.PI * 1.3;
-      const spot = { x: parent.x + radius * Math.cos(angle), y: parent.y + radius * Math.sin(angle) };
-      if (row > 40 || !taken.some((point) => Math.hypot(point.x - spot.x, point.y - spot.y) < 0.7)) spots.push(spot);
+      // From the middle of the arc to both sides; each row stands in the gaps of the one before.
+      const side = (seat % 2 === 0 ? seat / 2 : -(seat + 1) / 2) + (row % 2) / 2;
+      const angle = outwards + (side / seats) * ARC;
+      const spot = { x: from.x + radius * Math.cos(angle), y: from.y + radius * Math.sin(angle) };
+      if (row > PATIENCE || !taken.some((point) => Math.hypot(point.x - spot.x, point.y - spot.y) < CLEAR)) spots.push(spot);
     }
-    left.slice(0, spots.length).forEach((id, i) => {
-      places.set(id, spots[i]);
-      taken.push(spots[i]);
-    });
+    for (const [i, id] of left.slice(0, spots.length).entries()) places.set(id, { x: spots[i].x * FLATTEN, y: spots[i].y });
     left = left.slice(spots.length);
   }
+}
+
+/** A place as it was before the picture was made wider. */
+function narrow({ x, y }: Point): Point {
+  return { x: x / FLATTEN, y };
 }

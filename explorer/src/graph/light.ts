@@ -43,7 +43,8 @@ export function cut(text: string): [string, string] {
 
 function idsOf(reasons: { event_ids: string[] }[], index: string): Set<string> | null {
   const reason = /^\d+$/.test(index) ? reasons[Number(index)] : undefined;
-  return reason ? new Set(reason.event_ids) : null;
+  // Some reasons come from labels alone: there is nothing to light, and all else stays as it is.
+  return reason && reason.event_ids.length > 0 ? new Set(reason.event_ids) : null;
 }
 
 function eventsAt(type: string, key: string, shown: Shown): Set<string> | null {

@@ -160,14 +160,19 @@ function nodeLook(scene: Scene, node: GraphNode, { all: focus, named }: Focus): 
     hidden: scene.hidden.has(node.type),
     faded,
     shape: kind.shape,
-    size: sizeOf(node) * (kind.shape === "circle" ? 1 : 1.15),
+    size: (own ? sizeOf(node) : Math.min(AROUND, sizeOf(node))) * (kind.shape === "circle" ? 1 : 1.15),
     color: faded ? palette.dim : own ? colour : palette.paper,
     border: faded ? palette.edge : border,
     borderWidth: faded ? 0.8 : chosen ? 3 : node.flagged ? 2.4 : own ? 1 : 1.8,
     label: faded && !chosen ? "" : (scene.pinned.has(node.id) ? "• " : "") + nameOf(node),
-    forceLabel: chosen || (named !== null && named.has(node.id) && named.size <= 30),
+    forceLabel: chosen || (named !== null && named.has(node.id) && named.size <= FEW_NAMES + 1),
   };
 }
+
+/** Radius of nodes around the ring at most: there may be hundreds, and they are not what it is about. */
+const AROUND = 4.5;
+/** Neighbours whose names are shown in any case; of more those that find room. */
+const FEW_NAMES = 12;
 
 const names = new WeakMap<GraphNode, string>();
 

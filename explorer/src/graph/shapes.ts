@@ -52,14 +52,14 @@ float sdf_circle(vec2 uv, float size) {
 `,
 };
 
-export const GL_SHAPES: GlShape[] = SHAPES.map((shape) => {
+const GL_SHAPES: GlShape[] = SHAPES.map((shape) => {
   if (shape === "circle") return CIRCLE;
   if (shape === "plus" || shape === "cross") return bars(shape, shape === "cross");
   return regular(shape);
 });
 
 /** Fill and an outline inside the shape; the outline's width is in pixels. */
-export function layerOutlined(): FragmentLayer {
+function layerOutlined(): FragmentLayer {
   const { UNSIGNED_BYTE, FLOAT } = WebGL2RenderingContext;
   return {
     name: "outlined",
@@ -76,4 +76,23 @@ vec4 layer_outlined(vec4 v_fillColor, vec4 v_borderColor, float v_borderWidth) {
 }
 `,
   };
+}
+
+/** What is lit, and the labels, are drawn over all that is faded. */
+const LAYERS = ["edges", "nodes", "topEdges", "topNodes"] as const;
+
+/** What sigma draws things with. */
+export function primitives() {
+  return {
+    depthLayers: LAYERS,
+    nodes: {
+      shapes: GL_SHAPES,
+      layers: [layerOutlined()],
+      variables: {
+        borderColor: { type: "color", default: "#000000" },
+        borderWidth: { type: "number", default: 1 },
+      },
+      label: { font: { family: "system-ui, sans-serif", size: 12 }, margin: 3 },
+    },
+  } as const;
 }

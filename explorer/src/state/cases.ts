@@ -1,106 +1,139 @@
-/** The case of the ring that is open: its history, and what a person does to it. */
+/** The case in view: its history, and what a person does to it. */
 
-import { computed, effect, signal } from "@preact/signals";
-import type { Case, CaseBrief, Ring } from "../api";
+import { computed, effect, signal, untracked } from "@preact/signals";
+import type { Case } from "../api";
 import { download, get, path, post, Problem, withQuery } from "../client";
-import { forget, replaceRing } from "./load";
-import { explain, needsKey, ring, say, t } from "./store";
+import { refreshCases } from "./caselist";
+import { refreshRing } from "./decided";
+import { failed, placeDecided } from "./load";
+import { explain, needsKey, ring, say, session, t, url } from "./store";
 
 /** The case with its history, once it is there. */
-export const caseDetail = signal<Case | null>(null);
+const detail = signal<Case | null>(null);
+/** Case of the address that the service does not know. */
+const unknown = signal<string | null>(null);
 export const caseBusy = signal(false);
-/** What became of the last act: said in the panel and to screen readers. */
+/** What became of the last act, or of the case meanwhile: said in the panel and to screen readers. */
 export const caseNote = signal<{ kind: "done" | "conflict" | "failed"; text: string } | null>(null);
 
-const caseId = computed(() => ring.value?.case?.case_id ?? null);
+/** That of the ring in view; in the list of cases the chosen one. */
+const caseId = computed(() => (url.value.page === "cases" ? url.value.caseId : (ring.value?.case?.case_id ?? null)));
+const signedIn = computed(() => session.value !== null);
 
 effect(() => {
-  const id = caseId.value;
-  caseDetail.value = null;
-  caseNote.value = null;
-  if (id !== null) void refresh(id);
+  const id = signedIn.value ? caseId.value : null;
+  untracked(() => {
+    detail.value = null;
+    unknown.value = null;
+    caseNote.value = null;
+  });
+  if (id !== null) void refreshCase();
 });
 
-/** The case to show, and whether there is one that is still on its way. */
-export const currentCase = computed<Case | "loading" | null>(() => {
+/** The case to show; `loading` while it is on its way. */
+export const currentCase = computed<Case | "loading" | "unknown" | null>(() => {
   const id = caseId.value;
   if (id === null) return null;
-  return caseDetail.value?.case_id === id ? caseDetail.value : "loading";
+  if (unknown.value === id) return "unknown";
+  return detail.value?.case_id === id ? detail.value : "loading";
 });
 
-async function refresh(id: string): Promise<void> {
+/** Words that are being written, by case and field: they outlive the form, which others' acts may close. */
+const drafts = new Map<string, string>();
+effect(() => {
+  if (!signedIn.value) drafts.clear();
+});
+
+export function draft(found: Case, field: string): string {
+  return drafts.get(`${found.case_id} ${field}`) ?? "";
+}
+
+export function keepDraft(found: Case, field: string, text: string): void {
+  const slot = `${found.case_id} ${field}`;
+  if (text) drafts.set(slot, text);
+  else drafts.delete(slot);
+}
+
+const STAYS = 6_000;
+let leaving: ReturnType<typeof setTimeout> | undefined;
+
+/** Say what became of something; that it was done is news for some seconds only. */
+function note(kind: "done" | "conflict" | "failed", text: string): void {
+  clearTimeout(leaving);
+  caseNote.value = { kind, text };
+  say(text);
+  if (kind === "done") leaving = setTimeout(clearNote, STAYS);
+}
+
+export function clearNote(): void {
+  clearTimeout(leaving);
+  caseNote.value = null;
+}
+
+/** Ask for the case in view again, and say where others changed it meanwhile. */
+export async function refreshCase(): Promise<void> {
+  const id = caseId.value;
+  if (id === null) return;
   try {
     const found = await get<Case>(path("cases", id));
-    if (caseId.value !== id) return;
-    caseDetail.value = found;
-    place(found);
+    const before = detail.value;
+    if (caseId.value !== id || (before && before.version > found.version)) return;
+    put(found);
+    if (before && before.version !== found.version && !caseBusy.value) note("conflict", t("case.changed"));
   } catch (error) {
-    report(error);
+    if (caseId.value !== id) return;
+    if (error instanceof Problem && error.status === 404) unknown.value = id;
+    else report(error);
   }
 }
 
-/** Put the case into the ring and the list; the decision is the ring's once the case is resolved. */
-function place(found: Case): void {
+/** Show the case, and how it stands beside its ring. */
+function put(found: Case): void {
+  if (caseId.value === found.case_id) detail.value = found;
   const now = ring.value;
-  if (!now || found.id !== now.ring_id) return;
+  if (now?.case?.case_id !== found.case_id) return;
   const decision = found.state === "resolved" ? found.verdict : now.decision;
-  const brief = now.case;
-  if (brief && brief.assignee === found.assignee && brief.state === found.state && decision === now.decision) return;
-  replaceRing({ ...now, case: briefOf(found), decision });
-}
-
-function briefOf({ case_id, state, assignee }: Case): CaseBrief {
-  return { case_id, state, assignee };
+  const { case_id, state, assignee } = found;
+  if (now.case.state === state && now.case.assignee === assignee && now.decision === decision) return;
+  placeDecided([{ ring_id: now.ring_id, decision, case: { case_id, state, assignee } }]);
 }
 
 function report(error: unknown): void {
   if (error instanceof Problem && error.status === 401) needsKey.value = "yes";
   const away = error instanceof Problem && error.status === 0;
-  caseNote.value = { kind: "failed", text: away ? t("case.away") : t("case.failed", { detail: explain(error) }) };
-  say(caseNote.value.text);
+  note("failed", away ? t("case.away") : t("case.failed", { detail: explain(error) }));
 }
 
+/** Send what a person does; what it did to case, ring and list is for the service to say. */
 async function act(send: () => Promise<Case>): Promise<boolean> {
   if (caseBusy.value) return false;
-  const of = ring.value;
-  if (!of) return false;
   caseBusy.value = true;
-  caseNote.value = null;
+  clearNote();
   try {
     const changed = await send();
-    await settle(of, changed.case_id);
-    caseNote.value = { kind: "done", text: t("case.done") };
-    say(caseNote.value.text);
+    put(changed);
+    if (changed.unit === "ring") await refreshRing(changed.id);
+    put(changed);
+    await refreshCases();
+    note("done", t("case.done"));
     return true;
   } catch (error) {
-    if (error instanceof Problem && error.status === 409) await conflict(of);
-    else report(error);
+    if (!(error instanceof Problem && error.status === 409 && (await changedMeanwhile()))) report(error);
     return false;
   } finally {
     caseBusy.value = false;
   }
 }
 
-/** Read the ring and its case anew: what the act did to them is for the service to say. */
-async function settle(of: Ring, id: string): Promise<void> {
-  forget(of.ring_id);
-  const [fresh, found] = await Promise.all([get<Ring>(path("rings", of.ring_id)), get<Case>(path("cases", id))]);
-  replaceRing({ ...fresh, graph: of.graph, case: briefOf(found) });
-  if (ring.value?.ring_id === of.ring_id) caseDetail.value = found;
-}
-
-async function conflict(of: Ring): Promise<void> {
-  try {
-    forget(of.ring_id);
-    const fresh = await get<Ring>(path("rings", of.ring_id));
-    replaceRing({ ...fresh, graph: of.graph });
-    if (fresh.case) await refresh(fresh.case.case_id);
-  } catch (error) {
-    report(error);
-    return;
-  }
-  caseNote.value = { kind: "conflict", text: t("case.conflict") };
-  say(caseNote.value.text);
+/** Whether an act was refused because others were faster: the case as it stands now is then shown. */
+async function changedMeanwhile(): Promise<boolean> {
+  const before = detail.value;
+  await refreshCase();
+  const now = detail.value;
+  if (!before || !now || now.version === before.version) return false;
+  if (now.unit === "ring") await refreshRing(now.id).catch(failed);
+  note("conflict", t("case.conflict"));
+  return true;
 }
 
 export function openCase(): Promise<boolean> {
@@ -117,7 +150,7 @@ export async function exportCase(found: Case, as: "html" | "json"): Promise<void
   const url = withQuery(path("cases", found.case_id, "export"), { format: as });
   try {
     await download(url, `${found.case_id.replace(/[^\w.-]+/g, "_")}.${as}`);
-    await refresh(found.case_id);
+    await refreshCase();
   } catch (error) {
     report(error);
   }

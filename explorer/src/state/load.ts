@@ -1,7 +1,7 @@
 /** Loading: asks again by itself while the service is away, and drops answers that came too late. */
 
 import { batch } from "@preact/signals";
-import type { Neighborhood, Ring, RingPage, Session } from "../api";
+import type { Neighborhood, Ring, RingPage, RingRow, Session } from "../api";
 import { get, getIfChanged, path, Problem, setApiKey, withQuery } from "../client";
 import { cut } from "../graph/light";
 import { grow } from "../graph/model";
@@ -110,9 +110,9 @@ const known = new Map<string, Ring>();
 const KNOWN = 20;
 let ringOrder = new AbortController();
 
-/** Forget what is known of a ring, as after a change of its case. */
-export function forget(id: string): void {
-  known.delete(id);
+/** Forget the rings seen before: what was decided on them may have changed. */
+export function forgetRings(): void {
+  known.clear();
 }
 
 export async function loadRing(id: string | null): Promise<void> {
@@ -152,13 +152,17 @@ function show(found: Ring | null, state: "idle" | "done" | "unknown"): void {
   });
 }
 
-/** Put a ring's new facts in their place, as its case after a change of it. */
-export function replaceRing(changed: Ring): void {
-  known.set(changed.ring_id, changed);
-  if (ring.value?.ring_id === changed.ring_id) ring.value = changed;
-  rings.value = rings.value.map((row) =>
-    row.ring_id === changed.ring_id ? { ...row, decision: changed.decision, case: changed.case } : row,
-  );
+export type Decided = Pick<RingRow, "ring_id" | "decision" | "case">;
+
+/** Put what was decided on rings in its place; their graphs stay the same values, and are not laid out anew. */
+export function placeDecided(found: Decided[]): void {
+  const by = new Map(found.map(({ ring_id, decision, case: brief }) => [ring_id, { decision, case: brief }]));
+  batch(() => {
+    for (const [id, held] of known) known.set(id, { ...held, ...by.get(id) });
+    const now = ring.value;
+    if (now && by.has(now.ring_id)) ring.value = { ...now, ...by.get(now.ring_id) };
+    rings.value = rings.value.map((row) => ({ ...row, ...by.get(row.ring_id) }));
+  });
 }
 
 /** Bring up to `most` more neighbours of a node, strongest tie first; whether there is anything new. */

@@ -10,7 +10,7 @@ import { DARK, LIGHT, type Scene } from "../graph/look";
 import { merge, recount, spanOf, type Expansion, type Span } from "../graph/model";
 import { shortestPath } from "../graph/path";
 import { preferred, translate, word, type Key } from "../i18n";
-import { format, parse, rounded, type UrlState } from "./url";
+import { format, parse, rounded, settings, type UrlState } from "./url";
 
 export type Connection = { kind: "ok" } | { kind: "away" } | { kind: "notReady"; detail: string };
 export type Loading = "idle" | "loading" | "done" | "unknown";
@@ -40,6 +40,18 @@ const systemDark = matchMedia("(prefers-color-scheme: dark)");
 const prefersDark = signal(systemDark.matches);
 systemDark.addEventListener("change", (event) => (prefersDark.value = event.matches));
 
+function addressOf(query: string): string {
+  return query ? `?${query}` : location.pathname;
+}
+
+/** Go where the browser went back or forth to; the list and the page's settings stay as they are. */
+export function returnTo(query: string): void {
+  const next = { ...parse(query), ...settings(url.value) };
+  const wanted = format(next);
+  if (wanted !== format(parse(query))) history.replaceState(null, "", addressOf(wanted));
+  if (wanted !== format(url.value)) url.value = next;
+}
+
 /** Change the address; a step that a person would go back over makes an entry in the history. */
 export function go(change: Partial<UrlState>, step = false): void {
   const next = { ...url.value, ...change };
@@ -47,9 +59,9 @@ export function go(change: Partial<UrlState>, step = false): void {
   const same = query === format(url.value);
   // An address carries only so many pins and expanded nodes; the page shows all.
   if (same && !("pins" in change || "opened" in change)) return;
+  // The address first: what follows from the new state may change the address once more.
+  if (!same) history[step ? "pushState" : "replaceState"](null, "", addressOf(query));
   url.value = next;
-  if (same) return;
-  history[step ? "pushState" : "replaceState"](null, "", query ? `?${query}` : location.pathname);
 }
 
 export const lang = computed(() => url.value.lang ?? preferred(navigator.languages));

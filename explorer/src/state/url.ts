@@ -8,7 +8,10 @@ export type View = "graph" | "table";
 export type Tab = "events" | "shared" | "members" | "products";
 export type Panel = "reasons" | "selected" | "case";
 
-export type Page = "rings" | "pictures";
+export const PAGES = ["rings", "pictures", "cases"] as const;
+export type Page = (typeof PAGES)[number];
+export const CASE_FILTERS = ["all", "open", "waiting", "resolved"] as const;
+export type CaseFilter = (typeof CASE_FILTERS)[number];
 
 /** A node that was expanded: how many of its neighbours are there. */
 export interface Opened {
@@ -54,6 +57,10 @@ export interface UrlState {
   tab: Tab;
   panel: Panel;
   list: boolean;
+  /** In the list of cases: the one that is open, and which are shown. */
+  caseId: string | null;
+  cases: CaseFilter;
+  mine: boolean;
   test: boolean;
 }
 
@@ -82,6 +89,9 @@ export const EMPTY: UrlState = {
   tab: "events",
   panel: "reasons",
   list: true,
+  caseId: null,
+  cases: "all",
+  mine: false,
   test: false,
 };
 
@@ -129,7 +139,7 @@ export function parse(query: string): UrlState {
   const lang = got.get("lang");
   const pathFrom = got.get("path") || null;
   return {
-    page: oneOf(got.get("page"), ["rings", "pictures"], "rings"),
+    page: oneOf(got.get("page"), PAGES, "rings"),
     ring: got.get("ring") || null,
     node: got.get("node") || null,
     from: window ? from : null,
@@ -153,6 +163,9 @@ export function parse(query: string): UrlState {
     tab: oneOf(got.get("tab"), ["events", "shared", "members", "products"], "events"),
     panel: oneOf(got.get("panel"), ["reasons", "selected", "case"], "reasons"),
     list: got.get("list") !== "0",
+    caseId: got.get("case-id") || null,
+    cases: oneOf(got.get("cases"), CASE_FILTERS, "all"),
+    mine: got.get("mine") === "1",
     test: got.get("test") === "1",
   };
 }
@@ -187,8 +200,17 @@ export function format(state: UrlState): string {
   put("tab", state.tab, EMPTY.tab);
   put("panel", state.panel, EMPTY.panel);
   put("list", state.list ? null : "0");
+  put("case-id", state.caseId);
+  put("cases", state.cases, EMPTY.cases);
+  put("mine", state.mine ? "1" : null);
   put("test", state.test ? "1" : null);
   return out.toString();
+}
+
+/** What is no step that one goes back over: how the lists are filtered and sorted, and how the page looks. */
+export function settings(state: UrlState): Partial<UrlState> {
+  const { q, kind, status, state: caseState, decision, sort, desc, cases, mine, lang, theme, view, list } = state;
+  return { q, kind, status, state: caseState, decision, sort, desc, cases, mine, lang, theme, view, list };
 }
 
 /** Query of the ring list for a state. */
@@ -204,4 +226,9 @@ export function ringsQuery(state: UrlState, cursor: string | null): Record<strin
     limit: 100,
     cursor,
   };
+}
+
+/** Query of the list of cases for a state, as `user` asks for it. */
+export function casesQuery(state: UrlState, user: string, cursor: string | null): Record<string, string | number | null> {
+  return { state: state.cases === "all" ? null : state.cases, assignee: state.mine ? user : null, limit: 100, cursor };
 }

@@ -1,6 +1,9 @@
 import { useEffect } from "preact/hooks";
 import { clearPath, dark, go, lang, needsKey, pathFrom, t, url } from "../state/store";
+import "../state/fresh";
 import { Banners } from "./Banners";
+import { backInCases } from "./CaseList";
+import { CasesView } from "./CasesView";
 import { Header } from "./Header";
 import { Login } from "./Login";
 import { closePictures, Pictures } from "./Pictures";
@@ -14,6 +17,7 @@ function typing(target: EventTarget | null): boolean {
 /** Step back: from the search, the path, the node, what is lit up; at last to the list. */
 function back(): void {
   if (url.value.page === "pictures") closePictures();
+  else if (url.value.page === "cases") backInCases();
   else if (document.activeElement?.id === "search") focusRow(0);
   else if (pathFrom.value !== null) clearPath();
   else if (url.value.node !== null) go({ node: null });
@@ -25,7 +29,7 @@ function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") back();
   else if (url.value.page === "pictures") return;
-  else if (event.key === "/" && !typing(event.target)) {
+  else if (event.key === "/" && url.value.page === "rings" && !typing(event.target)) {
     event.preventDefault();
     if (!url.value.list) go({ list: true });
     setTimeout(() => document.getElementById("search")?.focus());
@@ -54,6 +58,8 @@ export function App() {
         <Login />
       ) : url.value.page === "pictures" ? (
         <Pictures />
+      ) : url.value.page === "cases" ? (
+        <CasesView />
       ) : (
         <div class={url.value.list ? "page" : "page alone"}>
           <RingList />

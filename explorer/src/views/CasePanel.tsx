@@ -1,12 +1,20 @@
+import type { ComponentChildren } from "preact";
 import type { Case } from "../api";
-import { minute, visible } from "../format";
-import { caseBusy, caseNote, currentCase, doTo, exportCase, openCase } from "../state/cases";
+import { minute, prose, samePerson, visible } from "../format";
+import { caseBusy, caseNote, doTo, exportCase } from "../state/cases";
 import { mayAct, session, t, w } from "../state/store";
-import { Ask, Resolve } from "./CaseForms";
+import { Ask, Assign, Resolve } from "./CaseForms";
+import { History } from "./CaseHistory";
 import { Id } from "./Id";
 
-export function CasePanel() {
-  const found = currentCase.value;
+interface Props {
+  found: Case | "loading" | "unknown" | null;
+  /** What stands where there is no case. */
+  none?: ComponentChildren;
+}
+
+/** A case, and what a person may do to it. */
+export function CasePanel({ found, none }: Props) {
   return (
     <div class="case" data-testid="case" aria-busy={caseBusy.value}>
       {session.value && !mayAct.value && (
@@ -17,21 +25,14 @@ export function CasePanel() {
       <p role="status" aria-live="polite" class={caseNote.value ? `note ${caseNote.value.kind}` : "note"} data-testid="case-note">
         {caseNote.value?.text}
       </p>
-      {found === "loading" ? <p class="hint">{t("case.loading")}</p> : found ? <Open found={found} /> : <None />}
-    </div>
-  );
-}
-
-function None() {
-  return (
-    <>
-      <p class="empty">{t("case.none")}</p>
-      {mayAct.value && (
-        <button type="button" class="main" disabled={caseBusy.value} onClick={() => void openCase()} data-testid="case-open">
-          {t("case.open")}
-        </button>
+      {found === null ? (
+        none
+      ) : typeof found === "string" ? (
+        <p class="hint">{t(found === "loading" ? "case.loading" : "case.unknown")}</p>
+      ) : (
+        <Open key={found.case_id} found={found} />
       )}
-    </>
+    </div>
   );
 }
 
@@ -63,11 +64,7 @@ function Open({ found }: { found: Case }) {
           </>
         )}
       </dl>
-      {found.comment && (
-        <p class="quote" dir="auto">
-          {visible(found.comment)}
-        </p>
-      )}
+      <Quote text={found.comment} />
       <p class="hint">{t("case.openedBy", { who: visible(found.opened_by), time: minute(found.opened) })}</p>
       {found.proposal && <Proposal found={found} />}
       {mayAct.value && <Acts found={found} />}
@@ -77,90 +74,93 @@ function Open({ found }: { found: Case }) {
   );
 }
 
+/** What a person wrote. */
+export function Quote({ text }: { text: string | null }) {
+  return text ? (
+    <p class="quote" dir="auto">
+      {prose(text)}
+    </p>
+  ) : null;
+}
+
 /** A proposal of one person, which another has to approve. */
 function Proposal({ found }: { found: Case }) {
   const made = found.proposal;
   if (!made) return null;
-  const own = made.by === session.value?.user;
+  const own = samePerson(made.by, session.value?.user ?? "");
   return (
     <section class="proposal" data-testid="proposal">
       <h4>{t("case.proposal", { who: visible(made.by), verdict: w("verdict", made.verdict) })}</h4>
       {made.code && <p>{w("code", made.code)}</p>}
-      {made.comment && (
-        <p class="quote" dir="auto">
-          {visible(made.comment)}
+      <Quote text={made.comment} />
+      <p class="hint">{t("case.proposed", { time: minute(made.time) })}</p>
+      {own && (
+        <p class="filter" data-testid="own-proposal">
+          {t("case.own")}
         </p>
       )}
-      <p class="hint">{t("case.proposed", { time: minute(made.time) })}</p>
+      {mayAct.value && !own && (
+        <button type="button" class="main" disabled={caseBusy.value} onClick={() => void doTo(found, "approve")} data-testid="approve">
+          {t("case.approve")}
+        </button>
+      )}
       {mayAct.value && (
-        <>
-          {own && (
-            <p class="filter" id="own-proposal" data-testid="own-proposal">
-              {t("case.own")}
-            </p>
-          )}
-          <button
-            type="button"
-            class="main"
-            disabled={own || caseBusy.value}
-            aria-describedby={own ? "own-proposal" : undefined}
-            onClick={() => void doTo(found, "approve")}
-            data-testid="approve"
-          >
-            {t("case.approve")}
-          </button>
-          <Ask
-            name="reject"
-            title={t("case.reject")}
-            label={t("case.rejectComment")}
-            onSend={(comment) => doTo(found, "reject", { comment })}
-          />
-        </>
+        <Ask
+          found={found}
+          name="reject"
+          title={t(own ? "case.takeBack" : "case.reject")}
+          label={t(own ? "case.takeBackComment" : "case.rejectComment")}
+          onSend={(comment) => doTo(found, "reject", { comment })}
+        />
       )}
     </section>
   );
 }
 
 function Acts({ found }: { found: Case }) {
-  const me = session.value?.user ?? "";
+  const comment = (
+    <Ask
+      found={found}
+      name="comment"
+      title={t("case.addComment")}
+      label={t("case.comment")}
+      onSend={(text) => doTo(found, "comment", { text })}
+    />
+  );
   if (found.state === "resolved") {
     return (
       <>
-        <Comment found={found} />
-        <Ask name="reopen" title={t("case.reopen")} label={t("case.reopenComment")} onSend={(comment) => doTo(found, "reopen", { comment })} />
+        {comment}
+        <Ask
+          found={found}
+          name="reopen"
+          title={t("case.reopen")}
+          label={t("case.reopenComment")}
+          onSend={(text) => doTo(found, "reopen", { comment: text })}
+        />
       </>
     );
   }
   return (
     <>
-      <div class="actions">
-        {found.assignee !== me ? (
-          <button type="button" disabled={caseBusy.value} onClick={() => void doTo(found, "assign", { to: me })} data-testid="assign">
-            {t("case.take")}
-          </button>
-        ) : (
-          <button type="button" disabled={caseBusy.value} onClick={() => void doTo(found, "assign", { to: null })} data-testid="release">
-            {t("case.release")}
-          </button>
-        )}
-        {found.state === "waiting" && !found.proposal && (
-          <button type="button" disabled={caseBusy.value} onClick={() => void doTo(found, "resume")} data-testid="resume">
-            {t("case.resume")}
-          </button>
-        )}
-      </div>
+      <Assign found={found} />
+      {found.state === "waiting" && !found.proposal && (
+        <button type="button" disabled={caseBusy.value} onClick={() => void doTo(found, "resume")} data-testid="resume">
+          {t("case.resume")}
+        </button>
+      )}
       {!found.proposal && <Resolve found={found} />}
-      <Comment found={found} />
+      {comment}
       {found.state === "open" && (
-        <Ask name="wait" title={t("case.wait")} label={t("case.waitReason")} onSend={(reason) => doTo(found, "wait", { reason })} />
+        <Ask
+          found={found}
+          name="wait"
+          title={t("case.wait")}
+          label={t("case.waitReason")}
+          onSend={(reason) => doTo(found, "wait", { reason })}
+        />
       )}
     </>
-  );
-}
-
-function Comment({ found }: { found: Case }) {
-  return (
-    <Ask name="comment" title={t("case.addComment")} label={t("case.comment")} onSend={(text) => doTo(found, "comment", { text })} />
   );
 }
 
@@ -175,26 +175,5 @@ function Export({ found }: { found: Case }) {
         {t("case.exportJson")}
       </button>
     </div>
-  );
-}
-
-function History({ found }: { found: Case }) {
-  if (!found.history) return null;
-  return (
-    <section>
-      <h4>{t("case.history")}</h4>
-      <ol class="history" data-testid="history">
-        {[...found.history].reverse().map((entry, index) => (
-          <li key={index}>
-            <span class="when">{minute(entry.time)}</span> <Id value={entry.by} /> {w("action", entry.action)}
-            {entry.text && (
-              <div class="quote" dir="auto">
-                {visible(entry.text)}
-              </div>
-            )}
-          </li>
-        ))}
-      </ol>
-    </section>
   );
 }

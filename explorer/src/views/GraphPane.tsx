@@ -36,14 +36,6 @@ export function GraphPane() {
         <p class="count" role="status" aria-live="polite" data-testid="counts">
           {t(complete ? "graph.countsAll" : "graph.counts", counts)}
         </p>
-        {lit !== null && light.value && (
-          <p class="filter lit" data-testid="lit">
-            {t("graph.light", { what: lightName(lit) })}
-            <button type="button" class="link" onClick={() => go({ light: null }, true)} data-testid="unlight">
-              {t("graph.unlight")}
-            </button>
-          </p>
-        )}
         <div class="tools">
           <button type="button" class="quiet" aria-label={t("graph.zoomIn")} title={t("graph.zoomIn")} onClick={() => pen.current?.zoom(0.7)} data-testid="zoom-in">
             +
@@ -64,6 +56,16 @@ export function GraphPane() {
             </label>
           )}
         </div>
+      </div>
+      <div class="over-stage">
+        {lit !== null && light.value && (
+          <p class="filter lit" data-testid="lit">
+            {t("graph.light", { what: lightName(lit) })}
+            <button type="button" class="link" onClick={() => go({ light: null }, true)} data-testid="unlight">
+              {t("graph.unlight")}
+            </button>
+          </p>
+        )}
       </div>
       <div
         class="stage"

@@ -1,20 +1,27 @@
 import { signOut } from "../state/load";
 import { minute } from "../format";
-import { go, lang, newerRun, session, shownRun, t, url, w } from "../state/store";
+import { go, lang, needsKey, newerRun, session, shownRun, t, url, w } from "../state/store";
 import type { Theme } from "../state/url";
+import { closeCases, openCases } from "./CaseList";
 import { Id } from "./Id";
 import { closePictures, openPictures } from "./Pictures";
 
+const SKIPS = {
+  rings: { to: "#ring", key: "app.skip" },
+  pictures: { to: "#pictures", key: "pictures.skip" },
+  cases: { to: "#case-view", key: "cases.skip" },
+} as const;
 const THEMES: Theme[] = ["auto", "light", "dark"];
 
 export function Header() {
   const who = session.value;
-  const pictures = url.value.page === "pictures";
+  const signedIn = who !== null && needsKey.value === "no";
+  const page = url.value.page;
   const run = newerRun.value ? shownRun.value : (shownRun.value ?? who?.run ?? null);
   return (
     <header class="top">
-      <a class="skip" href={pictures ? "#pictures" : "#ring"}>
-        {t(pictures ? "pictures.skip" : "app.skip")}
+      <a class="skip" href={SKIPS[page].to}>
+        {t(SKIPS[page].key)}
       </a>
       <h1>graphml</h1>
       <p class="facts" data-testid="run">
@@ -47,15 +54,28 @@ export function Header() {
         </p>
       )}
       <div class="switches">
-        <button
-          type="button"
-          id="pictures-open"
-          aria-pressed={pictures}
-          onClick={pictures ? closePictures : openPictures}
-          data-testid="pictures-open"
-        >
-          {t("pictures.title")}
-        </button>
+        {signedIn && (
+          <>
+            <button
+              type="button"
+              id="cases-open"
+              aria-pressed={page === "cases"}
+              onClick={page === "cases" ? closeCases : openCases}
+              data-testid="cases-open"
+            >
+              {t("cases.title")}
+            </button>
+            <button
+              type="button"
+              id="pictures-open"
+              aria-pressed={page === "pictures"}
+              onClick={page === "pictures" ? closePictures : openPictures}
+              data-testid="pictures-open"
+            >
+              {t("pictures.title")}
+            </button>
+          </>
+        )}
         <button
           type="button"
           data-testid="language"

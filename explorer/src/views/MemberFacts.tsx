@@ -1,7 +1,7 @@
 import type { Member } from "../api";
 import { decimal, minute, money, whole } from "../format";
 import { nodeId } from "../graph/model";
-import { lang, shown, t, w } from "../state/store";
+import { lang, shown, span, t, w } from "../state/store";
 import { Id } from "./Id";
 import { open } from "./RingList";
 import { pick } from "./Tables";
@@ -17,13 +17,14 @@ export function MemberFacts({ state }: Props) {
   const found = state.value;
   return (
     <div data-testid="member-facts">
+      {span.value && <h4>{t("node.whole")}</h4>}
       <dl class="pairs">
         <dt>{t("node.events")}</dt>
         <dd>{whole(found.events, lang.value)}</dd>
         <dt>{t("node.first")}</dt>
-        <dd>{minute(found.first)}</dd>
+        <dd class="when">{minute(found.first)}</dd>
         <dt>{t("node.last")}</dt>
-        <dd>{minute(found.last)}</dd>
+        <dd class="when">{minute(found.last)}</dd>
         {found.score !== null && (
           <>
             <dt>{t("node.score")}</dt>
@@ -92,7 +93,6 @@ function Identifiers({ found }: { found: Member }) {
         <caption class="unseen">{t("node.identifiers")}</caption>
         <thead>
           <tr>
-            <th scope="col">{t("col.type")}</th>
             <th scope="col">{t("col.id")}</th>
             <th scope="col" class="number">
               {t("col.members")}
@@ -107,15 +107,15 @@ function Identifiers({ found }: { found: Member }) {
             const id = nodeId(row.type, row.id);
             return (
               <tr key={id}>
-                <td>{w("type", row.type)}</td>
                 <td>
                   {shown.value?.nodes.has(id) ? (
                     <button type="button" class="link" onClick={() => pick(id)}>
-                      <Id value={row.id} most={18} />
+                      <Id value={row.id} most={14} />
                     </button>
                   ) : (
-                    <Id value={row.id} most={18} />
+                    <Id value={row.id} most={14} />
                   )}
+                  <small>{w("type", row.type)}</small>
                 </td>
                 <td class="number">{whole(row.members, lang.value)}</td>
                 <td class="number">{whole(row.events, lang.value)}</td>

@@ -1,4 +1,4 @@
-import type { Reason, Ring } from "../api";
+import { MOST_REASON_EVENTS, type Reason, type Ring } from "../api";
 import { visible, whole } from "../format";
 import { go, lang, t, url } from "../state/store";
 
@@ -37,24 +37,40 @@ function List({ kind, title, none, reasons }: ListProps) {
 
 function Item({ name, reason }: { name: string; reason: Reason }) {
   const lit = url.value.light === name;
-  const events = reason.event_ids.length;
+  const told = (
+    <>
+      <span dir="auto" lang="en">
+        {visible(reason.text)}
+      </span>
+      <small>
+        <code>{visible(reason.code)}</code> {eventCount(reason)}
+      </small>
+    </>
+  );
   return (
     <li>
-      <button
-        type="button"
-        class="reason"
-        aria-pressed={lit}
-        onClick={() => go({ light: lit ? null : name, tab: "events" }, true)}
-        data-testid="reason"
-      >
-        <span dir="auto" lang="en">
-          {visible(reason.text)}
-        </span>
-        <small>
-          <code>{visible(reason.code)}</code>{" "}
-          {events === 1 ? t("reasons.event") : t("reasons.events", { n: whole(events, lang.value) })}
-        </small>
-      </button>
+      {reason.event_ids.length === 0 ? (
+        <p class="reason" data-testid="reason">
+          {told}
+        </p>
+      ) : (
+        <button
+          type="button"
+          class="reason"
+          aria-pressed={lit}
+          onClick={() => go({ light: lit ? null : name, tab: "events" }, true)}
+          data-testid="reason"
+        >
+          {told}
+        </button>
+      )}
     </li>
   );
+}
+
+/** How many events a reason names; at the service's limit there may be more. */
+function eventCount({ event_ids: { length } }: Reason): string {
+  if (length === 0) return "";
+  if (length === 1) return t("reasons.event");
+  return t(length < MOST_REASON_EVENTS ? "reasons.events" : "reasons.firstEvents", { n: whole(length, lang.value) });
 }

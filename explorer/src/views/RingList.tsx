@@ -52,7 +52,7 @@ export function RingList() {
         <span class="count" data-testid="ring-count">
           {ringsState.value === "loading" && rings.value.length === 0
             ? t("list.loading")
-            : t("list.count", { shown: whole(rings.value.length, lang.value), total: whole(ringsTotal.value, lang.value) })}
+            : countText()}
         </span>
         <button type="button" class="quiet" onClick={() => go({ list: false })} data-testid="list-hide">
           {t("list.hide")}
@@ -72,18 +72,30 @@ export function RingList() {
   );
 }
 
+function filtered(): boolean {
+  return (["q", "kind", "status", "state", "decision"] as const).some((name) => url.value[name] !== "");
+}
+
+/** Under filters how many of all rings fit, else how many of all are listed. */
+function countText(): string {
+  const all = shownRun.value?.rings ?? ringsTotal.value;
+  return t("list.count", {
+    shown: whole(filtered() ? ringsTotal.value : rings.value.length, lang.value),
+    total: whole(filtered() ? all : ringsTotal.value, lang.value),
+  });
+}
+
 function Empty() {
-  const filtered = ["q", "kind", "status", "state", "decision"].some((name) => url.value[name as "q"] !== "");
   if (shownRun.value === null && session.value?.run == null) {
     return (
       <p class="empty" data-testid="list-empty">
-        {t("list.noRun")} <code>graphml detect-rings --write</code>
+        {t("list.noRun")} <code>graphml detect-rings --write --store {session.value?.store}</code>
       </p>
     );
   }
   return (
     <p class="empty" data-testid="list-empty">
-      {filtered ? t("list.empty") : t("list.noRings")}
+      {filtered() ? t("list.empty") : t("list.noRings")}
     </p>
   );
 }
@@ -127,6 +139,19 @@ function Table() {
   );
 }
 
+/** How many of the members are flagged: in short for the eye, in words for the ear. */
+function Flags({ row }: { row: RingRow }) {
+  if (row.flagged === 0) return <small />;
+  const all = row.flagged >= row.members;
+  const counts = { n: whole(row.flagged, lang.value), all: whole(row.members, lang.value) };
+  return (
+    <small>
+      <span aria-hidden="true">⚑ {all ? t("list.all") : `${counts.n}/${counts.all}`}</span>
+      <span class="unseen">{t(all ? "list.flaggedAll" : "list.flagged", counts)}</span>
+    </small>
+  );
+}
+
 function Row({ row, current }: { row: RingRow; current: boolean }) {
   return (
     <tr class={current ? "chosen" : undefined} onClick={() => open(row.ring_id)} data-ring={row.ring_id}>
@@ -150,7 +175,7 @@ function Row({ row, current }: { row: RingRow; current: boolean }) {
       </td>
       <td class="number" title={t("list.members", { n: row.members, flagged: row.flagged })}>
         {whole(row.members, lang.value)}
-        <small>{row.flagged > 0 && row.flagged < row.members ? `⚑ ${whole(row.flagged, lang.value)}` : ""}</small>
+        <Flags row={row} />
       </td>
       <td class="number" title={`${t("ring.gross")}: ${money(row.amount_gross, row.currency, lang.value)}`}>
         {money(row.amount_net, null, lang.value)}

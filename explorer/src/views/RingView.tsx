@@ -3,11 +3,12 @@ import type { Ring } from "../api";
 import { at, day, decimal, money, whole } from "../format";
 import { go, lang, ring, rings, ringState, t, url, w } from "../state/store";
 import type { Panel } from "../state/url";
-import { CasePanel } from "./CasePanel";
+import { FormerRing } from "./FormerRing";
 import { GraphPane } from "./GraphPane";
 import { Guard } from "./Guard";
 import { Id } from "./Id";
 import { Reasons } from "./Reasons";
+import { RingCase } from "./RingCase";
 import { Selected } from "./Selected";
 import { Tables } from "./Tables";
 import { Tabs } from "./Tabs";
@@ -48,7 +49,7 @@ export function RingView() {
                 <Guard of={`${found.ring_id} ${url.value.panel} ${url.value.node}`}>
                   {url.value.panel === "reasons" && <Reasons found={found} />}
                   {url.value.panel === "selected" && <Selected />}
-                  {url.value.panel === "case" && <CasePanel />}
+                  {url.value.panel === "case" && <RingCase />}
                 </Guard>
               </Tabs>
             </section>
@@ -59,7 +60,7 @@ export function RingView() {
           {ringState.value === "loading"
             ? t("ring.loading")
             : ringState.value === "unknown"
-              ? t("ring.unknown")
+              ? <FormerRing id={url.value.ring ?? ""} />
               : rings.value.length > 0
                 ? t("ring.none")
                 : ""}

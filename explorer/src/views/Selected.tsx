@@ -4,8 +4,9 @@ import type { GraphNode, Member } from "../api";
 import { get, path as pathOf } from "../client";
 import { decimal, minute, whole } from "../format";
 import { colourOf } from "../graph/look";
+import { lifeOfEdges, lifeWithin, neighborsWithin } from "../graph/within";
 import { collapse, expand, MOST, PIECE } from "../state/load";
-import { counted, expansions, explain, go, lang, palette, pathFrom, pathTo, pin, pins, places, selected, session, shown, t, w } from "../state/store";
+import { counted, expansions, explain, go, lang, palette, pathFrom, pathTo, pin, pins, places, selected, session, shown, span, t, w } from "../state/store";
 import { Id } from "./Id";
 import { Mark } from "./Mark";
 import { MemberFacts } from "./MemberFacts";
@@ -80,8 +81,8 @@ function Expand({ node }: { node: GraphNode }) {
   const before = expansions.value.get(node.id);
   const reached = before?.reached ?? 0;
   const total = before?.total ?? node.degree;
-  const here = shown.value?.neighbors.get(node.id)?.size ?? 0;
-  if (session.value && !session.value.nodes.includes(node.type)) return null;
+  if (!knowsNeighbors(node)) return null;
+  const here = [...(shown.value?.neighbors.get(node.id) ?? [])].filter((id) => knowsNeighbors(shown.value?.nodes.get(id) ?? node)).length;
   if (reached >= total || (!before && here >= total)) return <p class="hint">{t("node.expandAll", { total: whole(total, lang.value) })}</p>;
   if (reached >= MOST) return <p class="hint">{t("node.capped", { n: whole(reached, lang.value), total: whole(total, lang.value) })}</p>;
   return (
@@ -91,28 +92,48 @@ function Expand({ node }: { node: GraphNode }) {
   );
 }
 
-function Facts({ node }: { node: GraphNode }) {
-  const near = shown.value?.neighbors.get(node.id)?.size ?? 0;
-  const edges = (shown.value?.edgesOf.get(node.id) ?? []).flatMap((id) => shown.value?.edges.get(id) ?? []);
-  const events = edges.reduce((sum, edge) => sum + (counted.value?.edges.get(edge.id) ?? 0), 0);
-  const first = edges.reduce((least, edge) => (least === "" || edge.first < least ? edge.first : least), "");
-  const last = edges.reduce((most, edge) => (edge.last > most ? edge.last : most), "");
+/** Whether the service counts and brings a node's neighbours: not those of sellers, which are no nodes there. */
+function knowsNeighbors(node: GraphNode): boolean {
+  return session.value?.nodes.includes(node.type) ?? true;
+}
+
+function neighbors(node: GraphNode): GraphNode[] {
+  const [graph, now] = [shown.value, counted.value];
+  if (!graph || !now) return [];
+  return neighborsWithin(graph, now, node.id).flatMap((id) => graph.nodes.get(id) ?? []);
+}
+
+/** How often and when a node was seen; of a member's whole time the service knows more than the graph. */
+function Seen({ node }: { node: GraphNode }) {
+  const [graph, now] = [shown.value, counted.value];
+  if (!graph || !now || (node.type === "member" && span.value === null)) return null;
+  const { events, first, last } = span.value ? lifeWithin(graph, now, node.id) : lifeOfEdges(graph, node.id);
   return (
-    <dl class="pairs">
-      <dt>{t("node.degree")}</dt>
-      <dd>{whole(node.degree, lang.value)}</dd>
-      <dt>{t("node.shown")}</dt>
-      <dd>{whole(near, lang.value)}</dd>
-      {node.type !== "member" && (
+    <>
+      <dt>{t("node.events")}</dt>
+      <dd data-testid="node-events">{whole(events, lang.value)}</dd>
+      <dt>{t("node.first")}</dt>
+      <dd class="when">{minute(first)}</dd>
+      <dt>{t("node.last")}</dt>
+      <dd class="when">{minute(last)}</dd>
+    </>
+  );
+}
+
+function Facts({ node }: { node: GraphNode }) {
+  const counts = knowsNeighbors(node);
+  const near = neighbors(node).filter((other) => !counts || knowsNeighbors(other)).length;
+  return (
+    <dl class="pairs" data-testid="node-facts">
+      {counts && (
         <>
-          <dt>{t("node.events")}</dt>
-          <dd>{whole(events, lang.value)}</dd>
-          <dt>{t("node.first")}</dt>
-          <dd>{minute(first)}</dd>
-          <dt>{t("node.last")}</dt>
-          <dd>{minute(last)}</dd>
+          <dt>{t("node.degree")}</dt>
+          <dd>{whole(node.degree, lang.value)}</dd>
         </>
       )}
+      <dt>{t(counts ? "node.shownOf" : "node.shown")}</dt>
+      <dd data-testid="node-shown">{whole(near, lang.value)}</dd>
+      <Seen node={node} />
       {node.role !== null && (
         <>
           <dt>{t("node.role")}</dt>
@@ -144,12 +165,11 @@ function Facts({ node }: { node: GraphNode }) {
 const NEAR = 30;
 
 function Neighbors({ node }: { node: GraphNode }) {
-  const ids = [...(shown.value?.neighbors.get(node.id) ?? [])].sort();
-  const near = ids.flatMap((id) => shown.value?.nodes.get(id) ?? []);
+  const near = neighbors(node);
   return (
     <section>
       <h4>
-        {t("node.neighbors")} <span class="tally">{whole(near.length, lang.value)}</span>
+        {t("node.neighbors")} <span class="tally" data-testid="near">{whole(near.length, lang.value)}</span>
       </h4>
       <ul class="chips">
         {near.slice(0, NEAR).map((other) => (

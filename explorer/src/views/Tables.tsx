@@ -1,8 +1,9 @@
 import { signal } from "@preact/signals";
-import type { GraphEvent, Product, Ring, RingMember, SharedValue } from "../api";
+import type { GraphEvent, Product, Ring, SharedValue } from "../api";
 import { decimal, minute, money, shorten, whole } from "../format";
 import { nodeId } from "../graph/model";
-import { counted, go, lang, light, lightName, selected, session, shown, t, url, w } from "../state/store";
+import { eventsNear, incomplete, memberRows, productsWithin, sharedWithin, type MemberRow } from "../graph/within";
+import { counted, go, lang, light, lightName, selected, session, shown, span, t, url, w } from "../state/store";
 import type { Tab } from "../state/url";
 import { DataTable, type Column } from "./DataTable";
 import { eventColumns } from "./events";
@@ -13,11 +14,12 @@ const TABS: Tab[] = ["events", "shared", "members", "products"];
 
 export function Tables({ found }: { found: Ring }) {
   const events = visibleEvents();
+  const { shared, members, products } = rowsOf(found);
   const counts: Record<Tab, number> = {
     events: events.length,
-    shared: found.shared.length,
-    members: found.members.length,
-    products: found.products.length,
+    shared: shared.length,
+    members: members.length,
+    products: products.length,
   };
   return (
     <section class="tables" aria-label={t("tab.tables")}>
@@ -29,12 +31,36 @@ export function Tables({ found }: { found: Ring }) {
         onPick={(tab) => go({ tab })}
       >
         {url.value.tab === "events" && <Events events={events} />}
-        {url.value.tab === "shared" && <Shared rows={found.shared} />}
-        {url.value.tab === "members" && <Members found={found} />}
-        {url.value.tab === "products" && <Products rows={found.products} />}
+        {url.value.tab === "shared" && <Shared rows={shared} />}
+        {url.value.tab === "members" && <Members rows={members} />}
+        {url.value.tab === "products" && <Products rows={products} found={found} />}
       </Tabs>
     </section>
   );
+}
+
+interface Rows {
+  shared: SharedValue[];
+  members: MemberRow[];
+  products: Product[];
+}
+
+/** What the tables list: of the whole time what the service says, of a window what happened in it. */
+function rowsOf(found: Ring): Rows {
+  const [graph, now, whole] = [shown.value, counted.value, span.value === null];
+  if (!graph || !now) return { shared: [], members: [], products: [] };
+  const members = memberRows(found.members, graph, now, whole);
+  if (whole) return { shared: found.shared, members, products: found.products };
+  const ids = idsOf(found);
+  return {
+    shared: sharedWithin(found.shared, ids, graph, now),
+    members,
+    products: productsWithin(found.products, found.currency, ids, now),
+  };
+}
+
+function idsOf(found: Ring): Set<string> {
+  return new Set(found.members.map((member) => member.member_id));
 }
 
 const onlySelected = signal(false);
@@ -44,21 +70,9 @@ function visibleEvents(): GraphEvent[] {
   let of = counted.value?.events ?? [];
   const lit = light.value;
   if (lit) of = of.filter((event) => lit.events.has(event.event_id));
-  const near = onlySelected.value && selected.value !== null ? eventsNear(selected.value) : null;
+  const near = onlySelected.value && selected.value !== null && shown.value ? eventsNear(shown.value, selected.value) : null;
   if (near) of = of.filter((event) => near.has(event.event_id));
   return of;
-}
-
-/** Events of a node's edges, and of a member also those without any other node; `null` for an unknown node. */
-function eventsNear(id: string): Set<string> | null {
-  const graph = shown.value;
-  const node = graph?.nodes.get(id);
-  if (!graph || !node) return null;
-  const found = new Set((graph.edgesOf.get(id) ?? []).flatMap((edge) => graph.edges.get(edge)?.event_ids ?? []));
-  if (node.type === "member") {
-    for (const event of graph.events.values()) if (event.member_id === node.key) found.add(event.event_id);
-  }
-  return found;
 }
 
 export function pick(id: string): void {
@@ -115,7 +129,7 @@ function Shared({ rows }: { rows: SharedValue[] }) {
     { id: "events", head: t("col.events"), number: true, cell: (row) => whole(row.events, lang.value), by: (row) => row.events },
     { id: "first", head: t("col.first"), cell: (row) => minute(row.first), by: (row) => row.first },
     { id: "last", head: t("col.last"), cell: (row) => minute(row.last), by: (row) => row.last },
-    { id: "surprise", head: t("col.surprise"), number: true, cell: (row) => decimal(row.surprise, 1, lang.value), by: (row) => row.surprise },
+    { id: "surprise", head: t(span.value ? "col.surpriseWhole" : "col.surprise"), number: true, cell: (row) => decimal(row.surprise, 1, lang.value), by: (row) => row.surprise },
   ];
   return (
     <DataTable
@@ -126,30 +140,12 @@ function Shared({ rows }: { rows: SharedValue[] }) {
       keyOf={(row) => nodeId(row.type, row.id)}
       chosen={(row) => url.value.node === nodeId(row.type, row.id)}
       onPick={(row) => pick(nodeId(row.type, row.id))}
-      empty={t("table.noShared")}
+      empty={t(span.value ? "table.noneWithin" : "table.noShared")}
     />
   );
 }
 
-interface MemberRow extends RingMember {
-  events: number;
-  values: number;
-}
-
-/** How much each member did in the window, by what is shown. */
-function memberRows(found: Ring): MemberRow[] {
-  const graph = shown.value;
-  const now = counted.value;
-  const events = new Map<string, number>();
-  for (const event of now?.events ?? []) events.set(event.member_id, (events.get(event.member_id) ?? 0) + 1);
-  return found.members.map((member) => {
-    const edges = graph?.edgesOf.get(nodeId("member", member.member_id)) ?? [];
-    const values = edges.filter((id) => now?.edges.has(id)).length;
-    return { ...member, events: events.get(member.member_id) ?? 0, values };
-  });
-}
-
-function Members({ found }: { found: Ring }) {
+function Members({ rows }: { rows: MemberRow[] }) {
   const columns: Column<MemberRow>[] = [
     { id: "member", head: t("col.member"), cell: (row) => <Id value={row.member_id} most={40} />, by: (row) => row.member_id, pick: true },
     { id: "role", head: t("col.role"), cell: (row) => w("role", row.role), by: (row) => row.role },
@@ -162,16 +158,19 @@ function Members({ found }: { found: Ring }) {
       label={t("tab.members")}
       testid="members"
       columns={columns}
-      rows={memberRows(found)}
+      rows={rows}
       keyOf={(row) => row.member_id}
       chosen={(row) => url.value.node === nodeId("member", row.member_id)}
       onPick={(row) => pick(nodeId("member", row.member_id))}
-      empty={t("reasons.noneFor")}
+      empty={t("table.noneWithin")}
     />
   );
 }
 
-function Products({ rows }: { rows: Product[] }) {
+function Products({ rows, found }: { rows: Product[]; found: Ring }) {
+  const listed = new Set(rows.map((row) => row.product_id));
+  const ofAllTime = found.products.filter((row) => listed.has(row.product_id));
+  const short = span.value && shown.value ? incomplete(ofAllTime, idsOf(found), shown.value) : 0;
   const columns: Column<Product>[] = [
     { id: "product", head: t("col.product"), cell: (row) => <Id value={row.product_id} most={30} />, by: (row) => row.product_id, pick: true },
     { id: "members", head: t("col.members"), number: true, cell: (row) => whole(row.members, lang.value), by: (row) => row.members },
@@ -183,16 +182,22 @@ function Products({ rows }: { rows: Product[] }) {
     { id: "category", head: t("col.category"), cell: (row) => (row.category === null ? "–" : <Id value={row.category} />), by: (row) => row.category },
   ];
   return (
-    <DataTable
-      label={t("tab.products")}
-      testid="products"
-      columns={columns}
-      rows={rows}
-      keyOf={(row) => row.product_id}
-      chosen={(row) => url.value.light === `product:${row.product_id}`}
-      onPick={(row) => toggleLight(`product:${row.product_id}`)}
-      empty={t("table.noProducts")}
-    />
+    <>
+      {short > 0 && (
+        <p class="hint part" data-testid="products-part">
+          {t("table.productsPart", { n: whole(short, lang.value), total: whole(rows.length, lang.value) })}
+        </p>
+      )}
+      <DataTable
+        label={t("tab.products")}
+        testid="products"
+        columns={columns}
+        rows={rows}
+        keyOf={(row) => row.product_id}
+        chosen={(row) => url.value.light === `product:${row.product_id}`}
+        onPick={(row) => toggleLight(`product:${row.product_id}`)}
+        empty={t(span.value ? "table.noneWithin" : "table.noProducts")}
+      />
+    </>
   );
 }
-
