@@ -114,6 +114,7 @@ def test_cases_on_members_and_orders_are_opened_and_worked_on_beside_the_list(of
     expect(page.find("case-assignee")).to_have_text("ana")
     page.find("filter-mine").check()
     expect(rows).to_have_count(1)
+    expect(page.find("case-count")).to_have_text("1 case")
     assert state(page)["mine"] == ["1"]
     page.find("verdict-dismiss").check()
     page.find("resolve-comment").fill("a gift")

@@ -38,6 +38,25 @@ def inside(body, begin, end):
     return [e for e in body["graph"]["events"] if parse_time(begin) <= parse_time(e["time"]) < until]  # fmt: skip
 
 
+def used_within(body, events):
+    """Return the events of each value's edges, of those in ``events``."""
+    used = {}
+    for edge in body["graph"]["edges"]:
+        held = [events[i] for i in edge["event_ids"] if i in events]
+        if held:
+            used.setdefault(edge["target"], []).extend(held)
+    return used
+
+
+def dealt_within(body, events):
+    """Return the events of each of the ring's products, of those in ``events``."""
+    names, dealt = {product["product_id"] for product in body["products"]}, {}
+    for event in events.values():
+        if event.get("product_id") in names:
+            dealt.setdefault(event["product_id"], []).append(event)
+    return dealt
+
+
 def test_a_window_moves_the_tables_their_badges_and_the_selected_node(site, explorer, bodies):
     def early(body):
         times = sorted(event["time"] for event in body["graph"]["events"])
@@ -53,11 +72,7 @@ def test_a_window_moves_the_tables_their_badges_and_the_selected_node(site, expl
     events = {event["event_id"]: event for event in inside(body, begin, end)}
     window = {"from": begin, "to": end}
 
-    used = {}
-    for edge in body["graph"]["edges"]:
-        held = [events[i] for i in edge["event_ids"] if i in events]
-        if held:
-            used.setdefault(edge["target"], []).extend(held)
+    used = used_within(body, events)
     shared = {s["id"]: used[f"{s['type']}:{s['id']}"] for s in body["shared"] if f"{s['type']}:{s['id']}" in used}  # fmt: skip
     page = explorer(site).ring(body["ring_id"], tab="shared", **window)
     shown = cells(page, "shared") if shared else {}
@@ -76,11 +91,7 @@ def test_a_window_moves_the_tables_their_badges_and_the_selected_node(site, expl
     assert set(cells(page, "members")) == seen
     assert number(tab(page, "Members").inner_text()) == len(seen) < len(body["members"])
 
-    names = {product["product_id"] for product in body["products"]}
-    dealt = {}
-    for event in events.values():
-        if event.get("product_id") in names:
-            dealt.setdefault(event["product_id"], []).append(event)
+    dealt = dealt_within(body, events)
     page.ring(body["ring_id"], tab="products", **window)
     assert number(tab(page, "Products").inner_text()) == len(dealt)
     shown = cells(page, "products") if dealt else {}

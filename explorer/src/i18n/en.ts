@@ -257,6 +257,7 @@ export const en = {
   "cases.title": "Cases",
   "cases.skip": "Skip to the case",
   "cases.count": "{n} cases",
+  "cases.one": "1 case",
   "cases.first": "the first {n} cases",
   "cases.mine": "assigned to me",
   "cases.none": "No case has been opened yet.",

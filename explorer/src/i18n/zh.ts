@@ -259,6 +259,7 @@ export const zh: Record<Key, string> = {
   "cases.title": "案件",
   "cases.skip": "跳到案件",
   "cases.count": "{n} 个案件",
+  "cases.one": "1 个案件",
   "cases.first": "前 {n} 个案件",
   "cases.mine": "分配给我的",
   "cases.none": "尚未立案。",

@@ -45,7 +45,7 @@ async function take(start: Case[], cursor: string | null, count: number, quietly
       casesNext.value = next;
       casesBusy.value = false;
     });
-    if (!quietly) say(t("cases.count", { n: rows.length }));
+    if (!quietly) say(casesCount());
   } catch (error) {
     if (!signal.aborted) casesBusy.value = false;
     failed(error);
@@ -64,6 +64,12 @@ export function moreCases(): Promise<void> {
 /** The list as it is now, as far as it is shown. */
 export async function refreshCases(): Promise<void> {
   if (url.value.page === "cases" && caseRows.value !== null && !casesBusy.value) await take([], null, caseRows.value.length, true);
+}
+
+/** How many cases are shown, and whether these are all. */
+export function casesCount(): string {
+  const n = caseRows.value?.length ?? 0;
+  return t(casesNext.value !== null ? "cases.first" : n === 1 ? "cases.one" : "cases.count", { n });
 }
 
 let choices = 0;

@@ -1,7 +1,7 @@
 import { useEffect } from "preact/hooks";
 import type { Case } from "../api";
 import { day, minute, visible } from "../format";
-import { caseRows, casesBusy, casesNext, chooseCase, loadCases, moreCases } from "../state/caselist";
+import { caseRows, casesBusy, casesCount, casesNext, chooseCase, loadCases, moreCases } from "../state/caselist";
 import { go, mayAct, session, t, url, w } from "../state/store";
 import { CASE_FILTERS, type CaseFilter } from "../state/url";
 import { Id } from "./Id";
@@ -49,7 +49,7 @@ export function CaseList() {
       <div class="bar">
         <h2 id="cases-title">{t("cases.title")}</h2>
         <span class="count" data-testid="case-count">
-          {rows === null ? t("list.loading") : t(casesNext.value === null ? "cases.count" : "cases.first", { n: rows.length })}
+          {rows === null ? t("list.loading") : casesCount()}
         </span>
         <button type="button" onClick={closeCases} data-testid="cases-close">
           {t("pictures.close")}
