@@ -91,13 +91,16 @@ def late_values(snapshot: Snapshot, member_id: str) -> list[tuple[str, str]]:
     code = postings.code("member", member_id)
     if code is None or not postings.late:
         return []
-    rows = postings.rows("member", [code])
+    named = _late_codes(postings, postings.rows("member", [code]))
+    return [(name, key) for name, codes in named for key in postings.keys(name, codes)]
+
+
+def _late_codes(postings: Postings, rows: Ints) -> Iterator[tuple[str, Ints]]:
+    """Tell, by type, which identifiers those of some rows name that came since the graph was built."""
     late = rows[rows >= postings.events]
-    found = []
     for name in postings.graph.schema.identifiers:
         codes = np.unique(postings.codes(name, late))
-        found += [(name, key) for key in postings.keys(name, codes[codes >= 0])]
-    return found
+        yield name, codes[codes >= 0]
 
 
 def stored_score(
@@ -228,11 +231,10 @@ def _judge(snapshot: Snapshot) -> Judge:
 def _structure(judge: Judge, postings: Postings, code: int, rows: Ints) -> float:
     """Return the score of a member's candidate ring, or of one whose value it has come to."""
     own = float(judge.structure[code]) if code < len(judge.structure) else 0.0
-    late = rows[rows >= postings.events]
     found = [
         judge.by_value.get((name, value), 0.0)
-        for name in postings.graph.schema.identifiers
-        for value in np.unique(postings.codes(name, late)).tolist()
+        for name, codes in _late_codes(postings, rows)
+        for value in codes.tolist()
     ]
     return max([own, *found])
 

@@ -12,7 +12,7 @@ from graphml.cases.model import CODES, Case
 from graphml.pipeline import casework
 from graphml.pipeline.detection import FoundRing
 from graphml.service.answers import MOST, answer
-from graphml.service.docs import example, told
+from graphml.service.docs import examples, told
 from graphml.service.keys import now
 from graphml.service.problems import ProblemError
 from graphml.service.who import Analyst, Person, Viewer
@@ -41,7 +41,7 @@ _WHOLE = {
 class Opening(BaseModel):
     """What a case is to be about."""
 
-    model_config = example(unit="ring", id="r-3f9a1c20b7d45e88")
+    model_config = examples({"unit": "ring", "id": "r-3f9a1c20b7d45e88"})
 
     unit: Unit
     id: Id
@@ -50,7 +50,7 @@ class Opening(BaseModel):
 class Assigning(BaseModel):
     """Who is to look at it; null for nobody."""
 
-    model_config = example(to="ana", version=1)
+    model_config = examples({"to": "ana", "version": 1})
 
     to: Id | None
     version: Version
@@ -59,7 +59,7 @@ class Assigning(BaseModel):
 class Comment(BaseModel):
     """Something to say."""
 
-    model_config = example(text="all of one household")
+    model_config = examples({"text": "all of one household"})
 
     text: Annotated[Text, Field(min_length=1)]
 
@@ -67,7 +67,7 @@ class Comment(BaseModel):
 class Waiting(BaseModel):
     """What it waits for."""
 
-    model_config = example(reason="asked the bank", version=1)
+    model_config = examples({"reason": "asked the bank", "version": 1})
 
     reason: Text
     version: Version
@@ -76,7 +76,7 @@ class Waiting(BaseModel):
 class Versioned(BaseModel):
     """The version that was looked at."""
 
-    model_config = example(version=1)
+    model_config = examples({"version": 1})
 
     version: Version
 
@@ -84,8 +84,13 @@ class Versioned(BaseModel):
 class Resolving(BaseModel):
     """How it ends."""
 
-    model_config = example(
-        verdict="confirm", code="fraud_confirmed", comment="one device in six hands", version=1
+    model_config = examples(
+        {
+            "verdict": "confirm",
+            "code": "fraud_confirmed",
+            "comment": "one device in six hands",
+            "version": 1,
+        }
     )
 
     verdict: Verdict
@@ -97,7 +102,7 @@ class Resolving(BaseModel):
 class Saying(BaseModel):
     """Why."""
 
-    model_config = example(comment="the device is a kiosk", version=1)
+    model_config = examples({"comment": "the device is a kiosk", "version": 1})
 
     comment: Text
     version: Version

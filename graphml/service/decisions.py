@@ -20,7 +20,7 @@ from graphml.service.cases import (
     about_what,
     four_eyes,
 )
-from graphml.service.docs import example, told
+from graphml.service.docs import examples, told
 from graphml.service.keys import now
 from graphml.service.who import Analyst, Viewer
 from graphml.service.world import World
@@ -36,10 +36,15 @@ _DECISION = {
 class Deciding(BaseModel):
     """A verdict in one call."""
 
-    model_config = example(
-        unit="ring", id="r-3f9a1c20b7d45e88", verdict="dismiss", code="family",
-        reason="all of one household",
-    )  # fmt: skip
+    model_config = examples(
+        {
+            "unit": "ring",
+            "id": "r-3f9a1c20b7d45e88",
+            "verdict": "dismiss",
+            "code": "family",
+            "reason": "all of one household",
+        }
+    )
 
     unit: Unit
     id: Id

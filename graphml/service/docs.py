@@ -21,9 +21,9 @@ _PROBLEMS = {
 """What each status means, and what a detail says."""
 
 
-def example(**body: Any) -> ConfigDict:
-    """Return the settings of a body with an example; a field that it has not is refused."""
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [body]})
+def examples(*bodies: dict[str, Any]) -> ConfigDict:
+    """Return the settings of a body with examples; a field that it has not is refused."""
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [*bodies]})
 
 
 def told(example: Any, *problems: int, status: int = 200) -> dict[int | str, dict[str, Any]]:

@@ -6,7 +6,7 @@ import secrets
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -14,13 +14,14 @@ from graphml.pipeline.live import LiveScore, late_values, live_score, stored_sco
 from graphml.results import time_text
 from graphml.schema import KINDS
 from graphml.service.answers import answer
-from graphml.service.docs import told
+from graphml.service.docs import examples, told
 from graphml.service.intake import MOST_EVENTS, Intake
 from graphml.service.keys import this_minute
 from graphml.service.problems import ProblemError
 from graphml.service.who import Admin, Viewer
 from graphml.service.world import World
 from graphml.tables.frames import Tables
+from graphml.tables.rules import UNKNOWN_KIND
 from graphml.tables.sent import sent_events
 from graphml.tables.validate import validate
 
@@ -43,10 +44,7 @@ _SCORE = {
 class Asked(BaseModel):
     """Whose score: a member's, or that of an event's member with the event counted in."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"member_id": "m-17"}, {"event": _EVENT}]},
-    )
+    model_config = examples({"member_id": "m-17"}, {"event": _EVENT})
 
     member_id: str | None = Field(default=None, min_length=1, max_length=1000)
     event: dict[str, Any] | None = Field(
@@ -60,9 +58,7 @@ class Asked(BaseModel):
 class Sent(BaseModel):
     """Events to take in."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"events": [_EVENT]}]}
-    )
+    model_config = examples({"events": [_EVENT]})
 
     events: list[Any] = Field(min_length=1, max_length=MOST_EVENTS)
 
@@ -140,7 +136,7 @@ def _checked(world: World, event: dict[str, Any]) -> Tables:
         row = refused.rows.row(0, named=True)
         place = f"event.{row['column']}" if row["column"] else "event"
         got = "" if row["value"] is None else f", got {row['value']!r}"
-        hint = ", ".join(KINDS) if row["rule"] == "unknown kind" else ""
+        hint = ", ".join(KINDS) if row["rule"] == UNKNOWN_KIND else ""
         raise ProblemError(422, f"{place}: {row['rule']}{got}", hint=hint)
     return tables
 

@@ -65,7 +65,7 @@ class World:
         self._thread = threading.Thread(target=self._keep, name="graphml-keeper", daemon=True)
         self._judged = 0.0
         self._model = 0
-        self._settled = False
+        self._frozen = False
         self._listing = threading.Lock()
         self._lists: ListMaker | None = None
 
@@ -211,16 +211,16 @@ class World:
             log.warning("%s; %s", error, "the one before is used" if judge else "rings alone judge")
             return judge.detector if judge else None
 
-    def _settle_down(self) -> None:
+    def _freeze(self) -> None:
         """Look no more for garbage among what stays as long as the service.
 
         Libraries and the model are some 600,000 objects: to walk through them holds every answer
         up for a third of a second.
         """
-        if not self._settled:
+        if not self._frozen:
             gc.collect()
             gc.freeze()
-            self._settled = True
+            self._frozen = True
 
     def _model_mark(self) -> int:
         """Return when the store's fraud model was made, 0 without one."""
@@ -273,7 +273,7 @@ class World:
         with self._swap:
             self.snapshot = _with(fresh, self.store.rows_since(fresh.sequence))
         self._judged = time.monotonic()
-        self._settle_down()
+        self._freeze()
         log.info("scores of %d members as of %s", len(fresh.since), fresh.as_of)
 
 

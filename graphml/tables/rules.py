@@ -24,6 +24,9 @@ SLACK = timedelta(days=1)
 ROW = "_row"
 """Number of a row within its file, which leads from a broken rule back to the raw row."""
 
+UNKNOWN_KIND = "unknown kind"
+"""The rule of an event of none of the kinds that the schema has."""
+
 Check = Callable[[pl.Expr], pl.Expr]
 
 
@@ -95,7 +98,7 @@ def checks(table: str, name: str, spec: ColumnSpec, terms: Terms) -> dict[str, C
         least = spec.minimum
         checks[f"below {least:g}"] = lambda column: column >= least
     if (table, name) == ("events", "kind"):
-        checks["unknown kind"] = lambda column: column.is_in(list(terms.kinds))
+        checks[UNKNOWN_KIND] = lambda column: column.is_in(list(terms.kinds))
     if name == "currency":
         checks["not an ISO 4217 currency"] = lambda column: column.is_in(list(CURRENCIES))
     if (table, name) == ("labels", "label"):

@@ -56,24 +56,8 @@ export function Header() {
       <div class="switches">
         {signedIn && (
           <>
-            <button
-              type="button"
-              id="cases-open"
-              aria-pressed={page === "cases"}
-              onClick={page === "cases" ? closeCases : openCases}
-              data-testid="cases-open"
-            >
-              {t("cases.title")}
-            </button>
-            <button
-              type="button"
-              id="pictures-open"
-              aria-pressed={page === "pictures"}
-              onClick={page === "pictures" ? closePictures : openPictures}
-              data-testid="pictures-open"
-            >
-              {t("pictures.title")}
-            </button>
+            <PageSwitch of="cases" open={openCases} close={closeCases} />
+            <PageSwitch of="pictures" open={openPictures} close={closePictures} />
           </>
         )}
         <button
@@ -101,3 +85,12 @@ export function Header() {
   );
 }
 
+/** A button that opens a page beside the rings, and goes back to them. */
+function PageSwitch({ of, open, close }: { of: "cases" | "pictures"; open: () => void; close: () => void }) {
+  const shown = url.value.page === of;
+  return (
+    <button type="button" id={`${of}-open`} aria-pressed={shown} onClick={shown ? close : open} data-testid={`${of}-open`}>
+      {t(`${of}.title`)}
+    </button>
+  );
+}
